@@ -171,7 +171,20 @@ Q_CLUSTER = {
     "recycle": 200,
     "guard_cycle": 0.5,
     "poll": 0.5,
+    "log_level": "WARNING",
+    "broker_class": "opsportal.sweeps.broker.Broker",
 }
+# A sweep is stale after this; then pages say so, /livez/sweeps/ answers 503 and the watchdog pages.
+SWEEP_STALE_SECONDS = env.int("OPSPORTAL_SWEEP_STALE_SECONDS", default=90)
+# `manage.py work`: no beat through the queue for this long -> the supervisor sweeps itself; for that long -> restart.
+BEAT_EVERY_SECONDS = env.float("OPSPORTAL_BEAT_EVERY_SECONDS", default=5)
+BEAT_LATE_SECONDS = env.float("OPSPORTAL_BEAT_LATE_SECONDS", default=30)
+BEAT_STALE_SECONDS = env.float("OPSPORTAL_BEAT_STALE_SECONDS", default=90)
+# The watchdog's own ways out: none of them passes the queue or the outbox.
+WATCHDOG_SLACK_USER = env.str("OPSPORTAL_WATCHDOG_SLACK_USER", default="")
+WATCHDOG_SLACK_WEBHOOK = env.str("OPSPORTAL_WATCHDOG_SLACK_WEBHOOK", default="")
+WATCHDOG_MAIL = env.list("OPSPORTAL_WATCHDOG_MAIL", default=[])
+WATCHDOG_PING_URL = env.str("OPSPORTAL_WATCHDOG_PING_URL", default="")
 
 # --- Outbound ---
 OUTBOUND_ALLOW = env.list("OPSPORTAL_OUTBOUND_ALLOW", default=[])
