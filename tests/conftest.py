@@ -1,0 +1,84 @@
+"""How the suite runs: `pytest --db sqlite|postgres`, one database per run, shared by the workers of pytest-xdist.
+
+DJANGO_SETTINGS_MODULE is set here and not in pyproject.toml: pytest-django would load the settings before the option
+`--db` is known, and the database must stand before the settings are read.
+"""
+
+import os
+from typing import Any
+
+import django
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from tests.databases import CHOICES, TestDatabase, flush_to_migrated_state, name_test_file
+from tests.postgres import PostgresMissing
+
+pytest_plugins = ["tests.receivers", "tests.browser"]
+
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+DATABASE: TestDatabase | None = None
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    parser.addoption("--db", choices=CHOICES, default="sqlite", help="database the tests run on (default: sqlite)")
+    if not IS_WORKER:
+        given = pluginmanager.getplugin("pytestconfig").invocation_params.args
+        _start_database(parser.parse_known_args([str(argument) for argument in given]).db)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "opsportal.settings"
+    django.setup()
+
+
+def _start_database(kind: str) -> None:
+    global DATABASE
+    DATABASE = TestDatabase(kind)
+    try:
+        DATABASE.start()
+    except PostgresMissing as missing:
+        DATABASE.stop()
+        raise pytest.UsageError(str(missing)) from missing
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a login in a test costs no 0.3 s
+    suppressed = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    hypothesis_settings.register_profile("local", deadline=None, suppress_health_check=suppressed)
+    hypothesis_settings.register_profile("ci", parent=hypothesis_settings.get_profile("local"), derandomize=True)
+    hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if DATABASE is not None:
+        DATABASE.stop()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"database: {config.getoption('--db')} ({os.environ['DATABASE_URL']})"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
+    """The test file is named first; pytest-django then adds the worker's suffix to it."""
+    from django.conf import settings
+
+    name_test_file(settings)
+    request.getfixturevalue("django_db_modify_db_settings_parallel_suffix")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    from django.db import connection
+
+    with django_db_blocker.unblock():
+        flush_to_migrated_state(connection)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> None:
+    """Counters and answers kept by one test are not seen by the next."""
+    from django.core.cache import cache
+
+    cache.clear()
