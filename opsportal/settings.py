@@ -3,9 +3,12 @@
 from datetime import timedelta
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+django_stubs_ext.monkeypatch()  # ModelAdmin[Rule] and the like mean the same at run time as to mypy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -53,13 +56,16 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "opsportal.web.middleware.TraceMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "opsportal.web.static.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
+    "opsportal.web.middleware.PrivatePagesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "opsportal.web.middleware.PersonZoneMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -78,6 +84,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "opsportal.web.context.page",
+                "opsportal.sweeps.context.degraded",
             ],
         },
     }
@@ -148,6 +156,14 @@ USE_I18N = False
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "opsportal.web.static.HashedStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+DJANGO_TABLES2_TEMPLATE = "web/table.html"
+CSRF_FAILURE_VIEW = "opsportal.web.views.csrf_refused"
 
 # --- API ---
 REST_FRAMEWORK = {
@@ -188,6 +204,7 @@ WATCHDOG_PING_URL = env.str("OPSPORTAL_WATCHDOG_PING_URL", default="")
 
 # --- Outbound ---
 OUTBOUND_ALLOW = env.list("OPSPORTAL_OUTBOUND_ALLOW", default=[])
+VAULT_KEYS = env.list("OPSPORTAL_VAULT_KEYS", default=[])
 SLACK_BOT_TOKEN = env.str("SLACK_BOT_TOKEN", default="")
 SLACK_API_URL = env.str("SLACK_API_URL", default="https://slack.com/api/")
 EMAIL_URL = env.email_url("EMAIL_URL", default="consolemail://")

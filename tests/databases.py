@@ -3,7 +3,6 @@
 Everything happens before Django's settings load; with pytest-xdist the controller decides and the workers inherit.
 """
 
-import json
 import os
 import shutil
 import tempfile
@@ -86,12 +85,12 @@ def flush_to_migrated_state(connection: Any) -> None:
 
 def _delete_filled(connection: Any, tables: Sequence[str]) -> list[str]:
     """DELETE from the few tables that hold something: TRUNCATE of all of them makes every commit test slower."""
-    return [f"DELETE FROM {connection.ops.quote_name(table)}" for table in _filled(connection, tables)]  # noqa: S608
+    return [f"DELETE FROM {connection.ops.quote_name(table)}" for table in _filled(connection, tables)]
 
 
 def _filled(connection: Any, tables: Iterable[str]) -> list[str]:
     quote = connection.ops.quote_name
-    probes = [f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {quote(table)})" for table in tables]  # noqa: S608
+    probes = [f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {quote(table)})" for table in tables]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(probes) or "SELECT NULL LIMIT 0")
         return [table for (table,) in cursor.fetchall()]

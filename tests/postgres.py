@@ -140,7 +140,7 @@ def _is_root() -> bool:
 
 def _temporary_root() -> Path:
     # A socket address holds about 100 bytes, and the unprivileged user must be able to enter: deep TMPDIRs do neither.
-    return Path("/tmp") if len(tempfile.gettempdir()) > 40 or _is_root() else Path(tempfile.gettempdir())  # noqa: S108
+    return Path("/tmp") if len(tempfile.gettempdir()) > 40 or _is_root() else Path(tempfile.gettempdir())
 
 
 def _command(program: Path, *arguments: str) -> list[str]:
