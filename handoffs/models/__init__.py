@@ -1,0 +1,20 @@
+"""Rules and their versions, handoffs and what happened to them, facts for the rooms above, the events of cases."""
+
+from handoffs.models.events import CaseEvent, EventKey
+from handoffs.models.facts import Fact
+from handoffs.models.handoffs import Handoff, HandoffQuerySet, PastCycle, Pause, StageFiring
+from handoffs.models.rules import Rule, RuleQuerySet, RuleVersion
+
+__all__ = [
+    "CaseEvent",
+    "EventKey",
+    "Fact",
+    "Handoff",
+    "HandoffQuerySet",
+    "PastCycle",
+    "Pause",
+    "Rule",
+    "RuleQuerySet",
+    "RuleVersion",
+    "StageFiring",
+]
