@@ -57,6 +57,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "opsportal.web.middleware.TraceMiddleware",
+    "opsportal.api.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "opsportal.web.static.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -65,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "opsportal.identity.middleware.SessionLimitMiddleware",
     "opsportal.web.middleware.PersonZoneMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -120,9 +122,18 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
-AXES_FAILURE_LIMIT = 10
+# The eleventh wrong password within 15 minutes locks the account and, apart from it, the address it came from.
+AXES_FAILURE_LIMIT = 11
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_CLIENT_IP_CALLABLE = "opsportal.identity.addresses.client_address"
+AXES_LOCKOUT_CALLABLE = "opsportal.identity.views.locked"
+AXES_DISABLE_ACCESS_LOG = True  # the audit trail holds sign-ins, without the typed names
+TRUSTED_PROXIES = env.list("OPSPORTAL_TRUSTED_PROXIES", default=[])
+SESSION_ENGINE = "opsportal.identity.sessions"
+SESSION_IDLE = timedelta(minutes=60)
+SESSION_LIFETIME = timedelta(hours=12)
+SESSION_COOKIE_AGE = int(SESSION_LIFETIME.total_seconds())
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 
@@ -167,9 +178,28 @@ CSRF_FAILURE_VIEW = "opsportal.web.views.csrf_refused"
 
 # --- API ---
 REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "opsportal.identity.authentication.TokenAuthentication",
+        "opsportal.identity.authentication.SessionAuthentication",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "opsportal.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
+SPECTACULAR_SETTINGS = {
+    "TITLE": "opsportal",
+    "DESCRIPTION": "Handoffs, calendars, people and the trail of who did what. Errors are RFC 9457 problems.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "opsportal.api.schema.close_requests",
+    ],
+}
+API_WRITES_PER_MINUTE = env.int("OPSPORTAL_API_WRITES_PER_MINUTE", default=600)
+API_REQUIRES_HTTPS = PRODUCTION
 
 # --- Queue: a hint, never the truth (tables are) ---
 Q_CLUSTER = {

@@ -95,7 +95,7 @@ class Subscription(models.Model):
         return self.disabled_at is None
 
     def hears(self, team: str) -> bool:
-        """A subscription of one team hears of its events and of those that belong to nobody; one without a team, of all."""
+        """A subscription of a team hears of its events and of those that belong to nobody; one without a team, of all."""
         return self.team is None or team in ("", self.team.slug)
 
 
@@ -238,7 +238,7 @@ class Attempt(models.Model):
 
 
 class Destination(models.Model):
-    """How one host has been answering: the circuit breaker. Open while `opened_at` is set; `probe_at` is the next try."""
+    """How one host has been answering: the circuit breaker, open while `opened_at` is set; `probe_at` is the next try."""
 
     host = models.CharField(max_length=260, primary_key=True)
     failures = models.PositiveIntegerField(default=0)

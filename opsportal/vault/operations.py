@@ -1,0 +1,75 @@
+"""Closing, opening, shredding, and moving to a new key-encryption key."""
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from opsportal.vault import engine
+from opsportal.vault.engine import Shredded, VaultError
+from opsportal.vault.keys import wrapping_keys
+from opsportal.vault.models import SubjectKey
+
+__all__ = ["Shredded", "VaultError", "decrypt", "encrypt", "rewrap", "shred"]
+
+
+def encrypt(subject: str, plaintext: bytes) -> bytes:
+    """Close bytes under the subject's data key, which is made when there is none (or none any more)."""
+    key = _living(subject) or _make(subject)
+    return engine.seal(plaintext, data_key=_opened(key), key_id=key.pk, subject=subject)
+
+
+def decrypt(subject: str, ciphertext: bytes) -> bytes:
+    """Open what `encrypt` closed for this subject. Shredded when its key was destroyed, VaultError otherwise."""
+    sealed = bytes(ciphertext)
+    key_id = engine.key_id_of(sealed)
+    key = SubjectKey.objects.filter(pk=key_id, subject=subject).first()
+    if key is None:
+        raise VaultError("The ciphertext does not open: it belongs to another subject.")
+    return engine.unseal(sealed, data_key=_opened(key), key_id=key_id, subject=subject)
+
+
+def shred(subject: str) -> bool:
+    """Destroy the subject's data key; answers whether there was one. What comes later gets a new key."""
+    return bool(SubjectKey.objects.filter(subject=subject, shredded_at=None).update(wrapped=b"", shredded_at=Now()))
+
+
+def rewrap(*, limit: int = 1000) -> int:
+    """Put up to `limit` data keys under the first key-encryption key; answers how many moved."""
+    keys = wrapping_keys()
+    old = SubjectKey.objects.filter(shredded_at=None).exclude(wrapped_by=keys[0].fingerprint)[:limit]
+    return sum(_rewrap(key) for key in old)
+
+
+def _rewrap(key: SubjectKey) -> int:
+    first = wrapping_keys()[0]
+    wrapped = engine.wrap(_opened(key), by=first, key_id=key.pk, subject=key.subject)
+    living = SubjectKey.objects.filter(pk=key.pk, shredded_at=None, wrapped_by=key.wrapped_by)
+    return living.update(wrapped=wrapped, wrapped_by=first.fingerprint)
+
+
+def _living(subject: str) -> SubjectKey | None:
+    return SubjectKey.objects.filter(subject=subject, shredded_at=None).first()
+
+
+def _make(subject: str) -> SubjectKey:
+    """A new data key; when another process was first, theirs."""
+    first = wrapping_keys()[0]
+    key = SubjectKey(subject=subject, wrapped_by=first.fingerprint)
+    key.wrapped = engine.wrap(engine.new_data_key(), by=first, key_id=key.pk, subject=subject)
+    try:
+        with transaction.atomic():
+            key.save(force_insert=True)
+    except IntegrityError:
+        return SubjectKey.objects.get(subject=subject, shredded_at=None)
+    return key
+
+
+def _opened(key: SubjectKey) -> bytes:
+    if key.shredded_at is not None:
+        raise Shredded("The key of this subject was destroyed.")
+    return engine.unwrap(
+        bytes(key.wrapped),
+        keys=wrapping_keys(),
+        fingerprint=key.wrapped_by,
+        key_id=key.pk,
+        subject=key.subject,
+    )
