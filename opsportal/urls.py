@@ -1,8 +1,14 @@
 """Wiring: which room answers which address."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
+    path("", include("opsportal.sweeps.urls")),
+    path("", include("opsportal.web.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "opsportal.web.views.bad_request"
+handler403 = "opsportal.web.views.forbidden"
+handler404 = "opsportal.web.views.not_found"

@@ -16,10 +16,11 @@ from django.db import (
     connections,
     transaction,
 )
-from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
+
+from opsportal import clock
 
 log = logging.getLogger("opsportal.sweeps")
 
@@ -28,7 +29,7 @@ BEAT_LANE_VARIABLE = "OPSPORTAL_BEAT_LANE"
 ACKNOWLEDGE_PATIENCE = timedelta(seconds=20)
 
 
-class Broker(ORM):  # type: ignore[misc]
+class Broker(ORM):
     """A database that is away for a while costs polls, not processes."""
 
     def dequeue(self) -> list[tuple[int, str]] | None:
@@ -71,7 +72,7 @@ class Broker(ORM):  # type: ignore[misc]
 
     def _waiting(self) -> Any:
         lanes = [self.list_key, *filter(None, [os.environ.get(BEAT_LANE_VARIABLE)])]
-        return self.get_connection().filter(key__in=lanes, lock__lt=timezone.now())
+        return self.get_connection().filter(key__in=lanes, lock__lt=clock.now())
 
     def _lock(self, rows: Any) -> Any:
         if connections[Conf.ORM].features.has_select_for_update_skip_locked:

@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.db import close_old_connections, connection, transaction
@@ -14,6 +14,8 @@ from opsportal.sweeps import registry
 from opsportal.sweeps.models import BlindSpell, Sweep, SweepRun
 from opsportal.sweeps.queries import BLIND_AFTER
 from opsportal.sweeps.registry import Registered, SweepResult
+
+TICK = "tick"  # a state row that no part is registered under: which tick loops, and since when
 
 log = logging.getLogger("opsportal.sweeps")
 
@@ -49,14 +51,16 @@ def run_sweep(name: str, *, at: datetime | None = None, via: str = "command") ->
     return run
 
 
-def run_due(*, via: str, only: Iterable[str] | None = None) -> list[SweepRun]:
-    """Run each sweep whose interval has passed and whose round nobody else has claimed."""
+def run_due(
+    *, via: str, only: Iterable[str] | None = None, unless: Callable[[], bool] = lambda: False
+) -> list[SweepRun]:
+    """Run each sweep whose interval has passed and whose round nobody else has claimed; `unless` ends it early."""
     chosen = set(only) if only is not None else None
     now = clock.database_now()
     states = {state.name: state.attempted_at for state in Sweep.objects.all()}
     runs = []
     for sweep in registry.all_sweeps():
-        if chosen is not None and sweep.name not in chosen:
+        if unless() or (chosen is not None and sweep.name not in chosen):
             continue
         seen = states.get(sweep.name)
         if seen is not None and now - seen < sweep.every:
@@ -73,6 +77,20 @@ def note_blind_spell(now: datetime) -> None:
     )
     if last is not None and now - last > BLIND_AFTER:
         BlindSpell.objects.bulk_create([BlindSpell(from_at=last, until=now)], ignore_conflicts=True)
+
+
+def take_over(holder: str, *, now: datetime) -> None:
+    """Become the tick that loops; the one before sees it and ends."""
+    Sweep.objects.update_or_create(name=TICK, defaults={"holder": holder, "attempted_at": now})
+
+
+def holds(holder: str) -> bool:
+    return Sweep.objects.filter(name=TICK, holder=holder).exists()
+
+
+def tick_is_silent(now: datetime, after: timedelta) -> bool:
+    """Whether no tick has begun for `after`: the schedule does not fire."""
+    return not Sweep.objects.filter(name=TICK, attempted_at__gt=now - after).exists()
 
 
 def _claim(name: str, seen: datetime | None, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from opsportal.sweeps import registry
-from opsportal.sweeps.models import BlindSpell, Sweep, WorkHost
+from opsportal.sweeps.models import BlindSpell, Sweep, SweepRun, WorkHost
 
 BLIND_AFTER = timedelta(minutes=10)
 CATCH_UP = timedelta(minutes=2)
@@ -51,9 +51,25 @@ def list_hosts(now: datetime) -> list[WorkHost]:
     return list(WorkHost.objects.filter(seen_at__gt=now - timedelta(minutes=5)))
 
 
+def has_overdue_sweep(now: datetime, slack: timedelta) -> bool:
+    """Whether nobody has even tried some sweep for its interval and `slack`."""
+    attempts = dict(Sweep.objects.exclude(attempted_at=None).values_list("name", "attempted_at"))
+    late = (now - slack - sweep.every > (attempts.get(sweep.name) or now) for sweep in registry.all_sweeps())
+    return any(late)
+
+
 def _age(sweep: registry.Registered, state: Sweep | None, now: datetime) -> SweepAge:
     finished_at = state.finished_at if state else None
     age = now - finished_at if finished_at else None
     stale = age is None or age > stale_after(sweep.every)
     failing = bool(state and state.failed_at and (finished_at is None or state.failed_at > finished_at))
     return SweepAge(sweep.name, sweep.every, finished_at, age, stale, failing)
+
+
+def list_telling_runs(limit: int = 50) -> list[SweepRun]:
+    """The newest runs that fired or failed; the thousands that found nothing tell nothing."""
+    return list(SweepRun.objects.exclude(fired=0, error="")[:limit])
+
+
+def list_blind_spells(limit: int = 10) -> list[BlindSpell]:
+    return list(BlindSpell.objects.all()[:limit])

@@ -1,0 +1,19 @@
+"""`manage.py work`: the worker of a host. Any number of hosts may run it against one database."""
+
+import logging
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from opsportal.sweeps.supervisor import Supervisor
+
+
+class Command(BaseCommand):
+    help = "Run the worker: a supervised django-q2 cluster that is restarted when it hangs, until SIGTERM or Ctrl-C."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["verbosity"]:
+            logging.getLogger("opsportal.sweeps").setLevel(logging.INFO)
+        self.stdout.write("The worker is running; Ctrl-C stops it.")
+        Supervisor().run()
+        self.stdout.write("The worker has stopped.")
