@@ -6,6 +6,9 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("opsportal.sweeps.urls")),
     path("", include("opsportal.web.urls")),
+    path("", include("opsportal.identity.urls")),
+    path("api/v1/", include("opsportal.api_urls")),
+    path("api/", include("opsportal.api.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -1,0 +1,61 @@
+"""Filters as a GET form: everything is in the address, so a filtered page can be linked, saved and exported."""
+
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import QuerySet
+
+from opsportal.web.forms import Looks
+
+
+class FilterForm(Looks, forms.Form):
+    """The form behind a FilterSet. Values stay out of ids of other forms on the page by a prefix of their own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": "filter_%s", **kwargs})
+
+
+class FilterSet(django_filters.FilterSet):
+    """Base of a page's filters. A bad value filters nothing away silently: the list is empty and the field says why."""
+
+    class Meta:
+        form = FilterForm
+
+    def get_form_class(self) -> type[forms.Form]:
+        """Always built on FilterForm, also where a subclass's Meta does not inherit ours."""
+        return type("FilterForm", (FilterForm,), {name: each.field for name, each in self.filters.items()})
+
+    @property
+    def qs(self) -> QuerySet[Any]:
+        return super().qs if not self.is_bound or self.form.is_valid() else self.queryset.none()
+
+    @property
+    def active(self) -> list[tuple[str, str, str]]:
+        """What is filtered by, as (name, label, value in words), in the order of the form."""
+        if not self.is_bound or not self.form.is_valid():
+            return []
+        return [
+            (name, str(self.form[name].label), _in_words(self.form[name].field, value))
+            for name, value in self.form.cleaned_data.items()
+            if value not in (None, "", []) and not _is_empty(value)
+        ]
+
+
+def _is_empty(value: object) -> bool:
+    return hasattr(value, "exists") and not value.exists()
+
+
+def _in_words(field: forms.Field, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(field, forms.ModelChoiceField):
+        chosen = value if isinstance(value, QuerySet) else [value]
+        return ", ".join(str(field.label_from_instance(each)) for each in chosen)
+    if isinstance(field, forms.ChoiceField):
+        labels = {str(key): str(label) for key, label in field.choices if not isinstance(label, list | tuple)}
+        values = value if isinstance(value, list | tuple) else [value]
+        return ", ".join(labels.get(str(each), str(each)) for each in values)
+    if isinstance(value, slice):
+        return " to ".join(str(each) for each in (value.start, value.stop) if each is not None)
+    return str(value)

@@ -1,0 +1,44 @@
+"""Static files under names that carry their content's hash, served straight from the source tree.
+
+No collectstatic step and no manifest that could grow stale: hashes are computed once a process, from what the
+finders see. Files refer to each other by plain names, which are served too, with a short life.
+"""
+
+import hashlib
+import re
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import StaticFilesStorage
+from whitenoise.middleware import WhiteNoiseMiddleware
+
+HASHED = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
+
+
+class HashedStorage(StaticFilesStorage):
+    """`{% static %}` answers hashed names outside DEBUG, so they may be cached for ever."""
+
+    def url(self, name: str | None) -> str:
+        found = None if settings.DEBUG or not name else finders.find(name)
+        return super().url(hashed_name(name, str(found)) if name and found else name)
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):
+    """Whitenoise that knows each file under its hashed name as well."""
+
+    def add_file_to_dictionary(self, url: str, path: str, stat_cache: object = None) -> None:
+        super().add_file_to_dictionary(url, path, stat_cache=stat_cache)
+        super().add_file_to_dictionary(hashed_name(url, path), path, stat_cache=stat_cache)
+
+    def immutable_file_test(self, path: str, url: str) -> bool:
+        return HASHED.search(url) is not None
+
+
+@cache
+def hashed_name(name: str, path: str) -> str:
+    """`css/a.css` -> `css/a.0123456789ab.css` for the file that stands at `path`."""
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem}.{digest}.{suffix}" if dot else name
