@@ -45,8 +45,9 @@ class Visitor:
     def __init__(self, browser: Browser, address: str, **options: Any) -> None:
         width, height = options.pop("size", WIDE)
         self.address = address.rstrip("/")
-        viewport = {"width": width, "height": height}
-        self.context = browser.new_context(viewport=viewport, base_url=self.address, **options)
+        self.context = browser.new_context(
+            viewport={"width": width, "height": height}, base_url=self.address, **options
+        )
         self.context.add_init_script(LISTEN)
         self.page: Page = self.context.new_page()
         self.errors: list[str] = []
