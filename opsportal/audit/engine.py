@@ -63,7 +63,18 @@ def detail_of(draft: Draft) -> str:
         "after": draft.after,
         "extra": draft.extra,
     }
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    text = _encode(body)
+    return text if _is_unicode(text) else json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+
+
+def key_of(value: str, length: int) -> str:
+    """A key as the trail keeps it: at most `length` characters, nothing a database refuses.
+
+    What is recorded may come from outside (the user name of a failed sign-in); recording it must never fail.
+    """
+    if value.isascii() and len(value) <= length and "\x00" not in value:
+        return value
+    return value.encode("utf-8", "replace").decode().replace("\x00", "?")[:length]
 
 
 def commitment_of(salt: bytes, detail: str) -> bytes:
@@ -71,7 +82,20 @@ def commitment_of(salt: bytes, detail: str) -> bytes:
     return hashlib.sha256(salt + detail.encode()).digest()
 
 
+def _is_unicode(text: str) -> bool:
+    """False for lone surrogates: they cannot be stored, but their JSON escapes can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return str(value)
+
+
+# Made once: json.dumps would build an encoder for every entry.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode
