@@ -1,4 +1,4 @@
-"""Business calendars and their versions. The arithmetic is in engine/, the spelling of definitions in engine/definition.py."""
+"""Business calendars and their versions. Arithmetic and spelling of definitions are in engine/."""
 
 from django.db import models
 from django.db.models import Q, Subquery

@@ -20,7 +20,7 @@ def create(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         number=1,
         defaults={
             "timezone": "UTC",
-            "weekly": {day: ALWAYS for day in DAYS},
+            "weekly": dict.fromkeys(DAYS, ALWAYS),
             "note": "Open at all times.",
             "created_at": at,
         },
