@@ -2,4 +2,14 @@
 
 from django.urls import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from opsportal.api import docs, routing
+from opsportal.identity import api as identity
+
+routes: list[routing.Route] = [
+    *identity.routes,
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *routing.urls_of(routes),
+    *docs.urlpatterns,
+]

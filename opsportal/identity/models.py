@@ -1,13 +1,22 @@
-"""People, teams, absences, tokens, saved filters. Who may see what is in queries.py, what roles may do in roles.py."""
+"""People, teams, absences, tokens, sessions, saved filters. Visibility is in queries.py, rights in roles.py."""
+
+from datetime import datetime
+from functools import cached_property
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import F, Q
+
+from opsportal import clock
+from opsportal.identity import validators
+from opsportal.identity.roles import CONFIGURE_HANDOFFS, ROLE_OF_GROUP, SCOPES_OF_ROLE, Role
 
 
 class Team(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
-    name = models.CharField(max_length=120)
+    name = models.CharField(max_length=120, validators=[validators.one_line])
 
     class Meta:
         ordering = ["name"]
@@ -24,11 +33,13 @@ class Person(AbstractUser):
 
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
-    name = models.CharField(max_length=120)
-    timezone = models.CharField(max_length=60, default="UTC")
-    slack_id = models.CharField(max_length=40, blank=True)
+    name = models.CharField(max_length=120, validators=[validators.one_line])
+    timezone = models.CharField(max_length=60, default="UTC", validators=[validators.known_timezone])
+    slack_id = models.CharField(max_length=40, blank=True, validators=[validators.slack_id])
     manager = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="reports")
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="people")
+
+    date_joined = models.DateTimeField(default=clock.now)
 
     REQUIRED_FIELDS = ["email", "name"]
 
@@ -40,6 +51,27 @@ class Person(AbstractUser):
     def __str__(self) -> str:
         return self.name or self.username
 
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name
+
+    @property
+    def roles(self) -> list[Role]:
+        """The person's roles, weakest first. Reads `groups`, prefetched or with one query."""
+        held = {ROLE_OF_GROUP[group.name] for group in self.groups.all() if group.name in ROLE_OF_GROUP}
+        return [role for role in Role if role in held]
+
+    @cached_property
+    def scopes(self) -> frozenset[str]:
+        """What the roles together allow, read once for the life of this object (one request)."""
+        return frozenset().union(*(SCOPES_OF_ROLE[role] for role in self.roles))
+
+    def allows(self, scope: str) -> bool:
+        """Whether the person may do what `scope` names; nobody inactive may do anything."""
+        return self.is_active and scope in self.scopes
+
 
 class Absence(models.Model):
     """A person is away in [from_at, until): nothing is reassigned to them meanwhile."""
@@ -47,7 +79,7 @@ class Absence(models.Model):
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="absences")
     from_at = models.DateTimeField("from")
     until = models.DateTimeField()
-    reason = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=200, blank=True, validators=[validators.one_line])
 
     class Meta:
         ordering = ["from_at"]
@@ -63,7 +95,8 @@ class Absence(models.Model):
 class ApiToken(models.Model):
     """A program's credential. Only the key id and a hash of the secret are stored; it always expires.
 
-    `source` names the sending system and outlives rotation. Without a team the token sees every team's records.
+    `source` names the sending system and outlives rotation. `person` is who answers for it: the token ends with them
+    and never does more than they may; without one it stands for a system. Without a team it sees every team's records.
     """
 
     name = models.CharField(max_length=120)
@@ -72,8 +105,11 @@ class ApiToken(models.Model):
     scopes = models.JSONField()
     source = models.CharField(max_length=60, blank=True)
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="tokens")
+    person = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="tokens")
     networks = models.JSONField(default=list, blank=True)
-    created_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="tokens")
+    created_by = models.ForeignKey(
+        Person, null=True, blank=True, on_delete=models.PROTECT, related_name="created_tokens"
+    )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     disabled_at = models.DateTimeField(null=True, blank=True)
@@ -87,6 +123,37 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.key_id})"
+
+    def allows(self, scope: str) -> bool:
+        """Whether the token may do what `scope` names. `admin` is all of them; write does not include read."""
+        if self.person is not None and not self.person.allows(scope):
+            return False
+        asked = "handoffs:write" if scope == CONFIGURE_HANDOFFS else scope
+        return asked in self.scopes or "admin" in self.scopes
+
+    def is_usable(self, now: datetime) -> bool:
+        """Neither expired nor disabled at `now`, and the person who answers for it is still here."""
+        ended = self.disabled_at is not None and self.disabled_at <= now
+        return self.expires_at > now and not ended and (self.person is None or self.person.is_active)
+
+
+class BrowserSession(AbstractBaseSession):
+    """A signed-in browser. The named columns repeat what the session data holds, for a person's list of sessions."""
+
+    person = models.ForeignKey(Person, null=True, on_delete=models.CASCADE, related_name="sessions")
+    began_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    address = models.GenericIPAddressField(null=True)
+    agent = models.CharField(max_length=200, blank=True)
+
+    class Meta(AbstractBaseSession.Meta):
+        indexes = [models.Index(fields=["person", "seen_at"], name="identity_session_person")]
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        from opsportal.identity.sessions import SessionStore
+
+        return SessionStore
 
 
 class SavedFilter(models.Model):

@@ -1,0 +1,26 @@
+"""The actions of this room, and the sentence each is shown as."""
+
+SENTENCES = {
+    "person.created": "{actor} added {subject}.",
+    "person.changed": "{actor} changed {subject}.",
+    "person.roles_changed": "{actor} changed the roles of {subject} from {before[roles]} to {after[roles]}.",
+    "person.deactivated": "{actor} deactivated {subject}. {reason}",
+    "person.reactivated": "{actor} activated {subject} again.",
+    "person.password_changed": "{actor} set a new password for {subject}; other sessions ended.",
+    "person.signed_in": "{subject} signed in from {extra[address]}.",
+    "person.signed_out": "{subject} was signed out. {reason}",
+    "person.sign_in_failed": "Signing in as {subject} failed from {extra[address]}.",
+    "person.locked": "Signing in as {subject} is locked for a while, after too many attempts from {extra[address]}.",
+    "person.unlocked": "{actor} unlocked {subject}.",
+    "session.ended": "{actor} ended a session of {subject}, opened from {extra[address]}.",
+    "access.refused": "{actor} was refused {extra[path]}: it needs the right {subject}.",
+    "absence.added": "{actor} noted that {subject} is away from {after[from]} until {after[until]}.",
+    "absence.ended": "{actor} noted that {subject} is back at {after[until]}.",
+    "team.created": "{actor} added the team {subject}.",
+    "team.renamed": "{actor} renamed a team from {before[name]} to {after[name]}.",
+    "token.created": "{actor} made the token {subject}.",
+    "token.rotated": "{actor} replaced the token {subject}; it ends at {after[expires_at]}.",
+    "token.revoked": "{actor} withdrew the token {subject}. {reason}",
+    "token.refused": "The token {subject} was refused from {extra[address]}: {reason}.",
+    "token.leaked": "The token {subject} came in the address of a request from {extra[address]} and has leaked.",
+}

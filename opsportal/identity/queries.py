@@ -1,0 +1,85 @@
+"""Reads about people: who sees which team, who is away, who is who."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from opsportal.errors import NotFound
+from opsportal.identity.actors import Principal
+from opsportal.identity.models import Absence, ApiToken, Person, Team
+from opsportal.identity.roles import Role
+
+
+def visible_teams(principal: Principal | None) -> set[int] | None:
+    """Ids of the teams whose records a principal may see; None means every team.
+
+    Ops leads, admins, viewers without a team and tokens without a team see all. Records without a team are visible to
+    everyone, and people also see what they own or back up: the querysets add both.
+    """
+    if principal is None:
+        return set()
+    if isinstance(principal, ApiToken):
+        return _teams_of_token(principal)
+    roles = principal.roles
+    if Role.OPS_LEAD in roles or Role.ADMIN in roles:
+        return None
+    if principal.team_id is None:
+        return None if Role.VIEWER in roles else set()
+    return {principal.team_id}
+
+
+def _teams_of_token(token: ApiToken) -> set[int] | None:
+    answers_for = visible_teams(token.person) if token.person is not None else None
+    if token.team_id is None:
+        return answers_for
+    return {token.team_id} if answers_for is None else {token.team_id} & answers_for
+
+
+def visible_team_slugs(principal: Principal | None) -> set[str] | None:
+    """The same as slugs, for rows that name their team by slug (the audit trail)."""
+    ids = visible_teams(principal)
+    if ids is None:
+        return None
+    return set(Team.objects.filter(pk__in=ids).values_list("slug", flat=True))
+
+
+def person_of(principal: Principal | None) -> Person | None:
+    """The person behind a principal: themselves, or who answers for the token."""
+    return principal.person if isinstance(principal, ApiToken) else principal
+
+
+def get_person(username: str) -> Person:
+    """The active or former person of that user name; raises NotFound."""
+    person = (
+        Person.objects.select_related("team", "manager").filter(username=username).first() if _sane(username) else None
+    )
+    if person is None:
+        raise NotFound("unknown_person", f"There is nobody with the user name “{username[:60]}”.")
+    return person
+
+
+def may_look_after(principal: Principal | None, person: Person) -> bool:
+    """Whether somebody may see why `person` is away, and say so for them: themselves, their manager, an ops lead
+    (who moves their work) and whoever looks after people."""
+    if principal is None:
+        return False
+    if principal.allows("people:write") or principal.allows("oncall:write"):
+        return True
+    return isinstance(principal, Person) and principal.pk in (person.pk, person.manager_id)
+
+
+def get_team(slug: str) -> Team:
+    """The team of that slug; raises NotFound."""
+    team = Team.objects.filter(slug=slug).first() if _sane(slug) else None
+    if team is None:
+        raise NotFound("unknown_team", f"There is no team “{slug[:60]}”.")
+    return team
+
+
+def _sane(key: str) -> bool:
+    return "\x00" not in key  # PostgreSQL refuses NUL in a parameter
+
+
+def absent_person_ids(ids: Iterable[int], now: datetime) -> set[int]:
+    """Which of these people are away at `now`, with one query."""
+    away = Absence.objects.filter(person__in=list(ids), from_at__lte=now, until__gt=now)
+    return set(away.values_list("person_id", flat=True))

@@ -1,0 +1,5 @@
+"""Addresses of sign-in, people, teams and one's own account."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
