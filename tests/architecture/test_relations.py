@@ -65,9 +65,7 @@ def _docstring(node: ast.AST) -> ast.expr | None:
 
 
 def forbidden(arrows: Iterator[Arrow]) -> list[str]:
-    return [
-        f"{upper} may not know {lower}: {how}" for upper, lower, how in arrows if not is_arrow_allowed(upper, lower)
-    ]
+    return [f"{one} may not know {other}: {how}" for one, other, how in arrows if not is_arrow_allowed(one, other)]
 
 
 @pytest.mark.parametrize("config", OURS, ids=lambda config: config.label)
