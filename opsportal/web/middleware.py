@@ -23,7 +23,7 @@ class TraceMiddleware:
         trace_id = trace.from_headers(headers.get("X-Correlation-ID", ""), headers.get("traceparent", ""))
         with trace.scope(trace_id=trace_id, source=source_of(request.path_info)):
             response = self.get_response(request)
-        response.headers["X-Correlation-ID"] = trace_id
+        response.headers.setdefault("X-Correlation-ID", trace_id)  # a body may have named another
         return response
 
 

@@ -21,6 +21,7 @@ class Table(django_tables2.Table):
     caption = ""
     empty_title = "Nothing here"
     empty_sentence = ""
+    empty_tone = "calm"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Rows get their address and empty cells a dash, whatever a subclass's Meta says besides."""

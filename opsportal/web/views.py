@@ -20,7 +20,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def style_guide(request: HttpRequest) -> HttpResponse:
+def style_guide(request: HttpRequest, row: int = 0) -> HttpResponse:
     """Every component on one page; only where DEBUG is on."""
     if not settings.DEBUG:
         raise Http404
