@@ -60,6 +60,8 @@ def _dress(name: str, field: forms.Field) -> None:
         field.help_text = f"In your time zone, {timezone.get_current_timezone_name()}."
     if isinstance(field.widget, forms.Textarea):
         field.widget.attrs.pop("cols", None)
+    if field.error_messages.get("required") == forms.Field.default_error_messages["required"]:
+        field.error_messages["required"] = "This is needed."
     if name in ("username", "email", "password"):
         return
     field.widget.attrs.setdefault("autocomplete", "off")

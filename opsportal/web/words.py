@@ -36,10 +36,13 @@ def due(instant: datetime, now: datetime) -> str:
 
 
 def absolute(instant: datetime, zone: tzinfo, now: datetime) -> str:
-    """A wall-clock time with its zone: `Tue 3 Nov, 09:15 CET`; the year appears when it is not this one."""
-    local = instant.astimezone(zone)
-    year = "" if local.year == now.astimezone(zone).year else f" {local.year}"
-    return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M} {zone_name(local)}"
+    """A wall-clock time with its zone: `today 09:15 CET`, `Tue 3 Nov, 09:15 CET`; another year is named."""
+    local, here = instant.astimezone(zone), now.astimezone(zone)
+    clock = f"{local:%H:%M} {zone_name(local)}"
+    if local.date() == here.date():
+        return f"today {clock}"
+    year = "" if local.year == here.year else f" {local.year}"
+    return f"{local:%a} {local.day} {local:%b}{year}, {clock}"
 
 
 def zone_name(local: datetime) -> str:
