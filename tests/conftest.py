@@ -5,6 +5,10 @@ DJANGO_SETTINGS_MODULE is set here and not in pyproject.toml: pytest-django woul
 """
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import django
@@ -13,10 +17,11 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from tests.databases import CHOICES, TestDatabase, flush_to_migrated_state, name_test_file
-from tests.postgres import PostgresMissing
+from tests.postgres import PostgresMissing, extra_postgres_database
 
 pytest_plugins = ["tests.receivers", "tests.browser"]
 
+ROOT = Path(__file__).resolve().parents[1]
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 DATABASE: TestDatabase | None = None
 
@@ -82,3 +87,27 @@ def _fresh_cache() -> None:
     from django.core.cache import cache
 
     cache.clear()
+
+
+@pytest.fixture
+def manage() -> Any:
+    """`manage("command", "argument", database=url)` in a process of its own; a failure shows what it printed."""
+
+    def run(*arguments: str, database: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        variables = os.environ | {"DATABASE_URL": database} | environment
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without tables, beside the one the test itself uses; for processes of their own."""
+    if request.config.getoption("--db") == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+        return
+    with extra_postgres_database(os.environ["DATABASE_URL"]) as url:
+        yield url
