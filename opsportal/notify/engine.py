@@ -76,7 +76,7 @@ class House:
 
 
 def channels_for(reach: Reach, house: House, *, urgent: bool) -> list[Channel]:
-    """Where to tell one person, beside their inbox: Slack, else mail. Both only when asked for, or when it is urgent."""
+    """Where to tell one person, beside their inbox: Slack, else mail. Both only when asked for, or when urgent."""
     slack = bool(reach.slack_id and house.slack_host) and reach.slack is not False
     mail = bool(reach.email and house.mail_host) and reach.mail is not False
     if slack and mail and not (urgent or reach.mail):

@@ -1,6 +1,8 @@
 """What people and subscribers are told, and what became of it. Rows here are written in the transaction of the decision
 they announce; sending happens afterwards (relay.py)."""
 
+from typing import cast
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -95,7 +97,7 @@ class Subscription(models.Model):
         return self.disabled_at is None
 
     def hears(self, team: str) -> bool:
-        """A subscription of a team hears of its events and of those that belong to nobody; one without a team, of all."""
+        """A subscription of a team hears of its events and of those of no team; one without a team hears of all."""
         return self.team is None or team in ("", self.team.slug)
 
 
@@ -128,6 +130,7 @@ class Delivery(models.Model):
     `host` groups what fails together (the breaker, fairness between destinations); `lane` is what must stay in order
     (one person on one channel; one record at one subscription). `next_attempt_at` is when a relay may take it: for a
     leased row that is the end of its lease. `lease` fences: only the relay that holds this token records the result.
+    `tries_since` is its first attempt, or the first after a person started it again.
     """
 
     key = models.CharField(max_length=240, unique=True)
@@ -172,6 +175,7 @@ class Delivery(models.Model):
     )
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
+    tries_since = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField()
     lease = models.UUIDField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -214,6 +218,25 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return f"{self.channel} {self.key} ({self.state})"
 
+    @property
+    def trace_id(self) -> str:
+        return self.message.trace_id if self.message else self.published.trace_id
+
+    @property
+    def published(self) -> PublishedEvent:
+        """The event of a delivery to a subscription."""
+        return cast(PublishedEvent, self.event)
+
+    @property
+    def subscribed(self) -> Subscription:
+        """Who asked to hear of the event."""
+        return cast(Subscription, self.subscription)
+
+    def messages(self) -> list[Message]:
+        """What a delivery to a person says: its message, and those merged into it, oldest first."""
+        merged = self.merged.select_related("message").order_by("id")
+        return [one.message for one in (self, *merged) if one.message is not None]
+
 
 class Attempt(models.Model):
     """One try, written and committed before the network is touched; without `finished_at` nobody knows how it ended.
@@ -238,7 +261,7 @@ class Attempt(models.Model):
 
 
 class Destination(models.Model):
-    """How one host has been answering: the circuit breaker, open while `opened_at` is set; `probe_at` is the next try."""
+    """How one host has been answering: a circuit breaker, open while `opened_at` is set, to be tried at `probe_at`."""
 
     host = models.CharField(max_length=260, primary_key=True)
     failures = models.PositiveIntegerField(default=0)

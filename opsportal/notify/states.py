@@ -21,26 +21,14 @@ class DeliveryState(StrEnum):
     SUPPRESSED = "suppressed"  # its destination was switched off before it was sent
 
 
+_S = DeliveryState
 TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
-    DeliveryState.PENDING: frozenset(
-        {
-            DeliveryState.LEASED,
-            DeliveryState.MERGED,
-            DeliveryState.DEAD,
-            DeliveryState.SUPPRESSED,
-        }
-    ),
-    DeliveryState.LEASED: frozenset(
-        {
-            DeliveryState.LEASED,
-            DeliveryState.PENDING,
-            DeliveryState.DELIVERED,
-            DeliveryState.DEAD,
-        }
-    ),
-    DeliveryState.DELIVERED: frozenset(),
-    DeliveryState.MERGED: frozenset(),
-    DeliveryState.DEAD: frozenset({DeliveryState.PENDING}),
-    DeliveryState.SUPPRESSED: frozenset(),
+    _S.PENDING: frozenset({_S.LEASED, _S.MERGED, _S.DEAD, _S.SUPPRESSED}),
+    _S.LEASED: frozenset({_S.LEASED, _S.PENDING, _S.DELIVERED, _S.DEAD, _S.SUPPRESSED}),
+    _S.DELIVERED: frozenset(),
+    _S.MERGED: frozenset(),
+    _S.DEAD: frozenset({_S.PENDING}),
+    _S.SUPPRESSED: frozenset({_S.PENDING}),
 }
-WAITING = (DeliveryState.PENDING, DeliveryState.LEASED)
+WAITING = (_S.PENDING, _S.LEASED)
+RESTARTABLE = tuple(state for state, targets in TRANSITIONS.items() if state not in WAITING and _S.PENDING in targets)

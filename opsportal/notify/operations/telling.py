@@ -22,8 +22,6 @@ from opsportal.notify.engine import (
 from opsportal.notify.models import Delivery, Message, PublishedEvent, Subscription
 from opsportal.notify.states import Channel
 
-__all__ = ["Event", "Notice", "publish", "publish_many", "tell", "tell_many"]
-
 Row = TypeVar("Row", Message, PublishedEvent)
 
 
@@ -62,14 +60,14 @@ def tell_many(notices: Sequence[Notice], now: datetime) -> int:
     """Tell many people with a handful of statements; answers how many were new. A key that exists changes nothing."""
     rows = {_checked(notice.key): _message(notice, now) for notice in notices}
     told = _insert_new(Message, rows)
-    reaches = _reaches({message.recipient_id for message in told})
+    reach_of = reaches({message.recipient_id for message in told})
     house = channels.house()
     Delivery.objects.bulk_create(
         [
-            _personal_delivery(message, channel, reaches[message.recipient_id], now)
+            personal_delivery(message, channel, reach_of[message.recipient_id], now)
             for message in told
-            if message.recipient_id in reaches
-            for channel in channels_for(reaches[message.recipient_id], house, urgent=message.urgent)
+            if message.recipient_id in reach_of
+            for channel in channels_for(reach_of[message.recipient_id], house, urgent=message.urgent)
         ]
     )
     return len(told)
@@ -134,7 +132,7 @@ def _checked(key: str) -> str:
     return key
 
 
-def _reaches(person_ids: set[int]) -> dict[int, Reach]:
+def reaches(person_ids: set[int]) -> dict[int, Reach]:
     """How each active one of these people can be reached; whoever has left hears nothing outside the inbox."""
     rows = Person.objects.filter(pk__in=person_ids, is_active=True).values_list(
         "pk", "slack_id", "email", "preference__slack", "preference__mail"
@@ -162,7 +160,7 @@ def _message(notice: Notice, now: datetime) -> Message:
     )
 
 
-def _personal_delivery(message: Message, channel: Channel, reach: Reach, now: datetime) -> Delivery:
+def personal_delivery(message: Message, channel: Channel, reach: Reach, now: datetime) -> Delivery:
     destination = reach.slack_id if channel is Channel.SLACK else reach.email
     return Delivery(
         key=f"{message.key}:{channel}",
