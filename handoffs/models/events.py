@@ -42,8 +42,8 @@ class CaseEvent(models.Model):
 class EventKey(models.Model):
     """Who said what first: one row per (source, event_id) and scope, claimed in the transaction of its effect.
 
-    `scope` is "event" for the log, else the action on a handoff ("create", "respond", ...): a CRM may send one id to both.
-    `result_id` is the id of the row it made or moved; `row_at` lets a partition be found.
+    `scope` is "event" for the log, else the action on a handoff ("create", "respond", ...): a CRM may send one id to
+    both. `result_id` is the id of the row it made or moved; `row_at` lets a partition be found.
     """
 
     source = models.CharField(max_length=60, blank=True)

@@ -8,9 +8,9 @@ from django.db.models import F, Q
 
 from handoffs.models.rules import MAX_SLA_MINUTES, Rule, RuleVersion
 from handoffs.states import UNANSWERED, HandoffState, StopClock, is_running
-from opsportal.ids import new_id
 from opsportal.identity.actors import Principal
 from opsportal.identity.queries import person_of, visible_teams
+from opsportal.ids import new_id
 
 RUNNING = Q(state__in=UNANSWERED) | Q(state=HandoffState.RESPONDED, stop_clock=StopClock.COMPLETION)
 PERSON = settings.AUTH_USER_MODEL
@@ -53,9 +53,10 @@ class HandoffQuerySet(models.QuerySet["Handoff"]):
 class Handoff(models.Model):
     """One record somebody must act on, under one rule; its columns speak of the present cycle.
 
-    Facts are instants (`started_at`, `first_response_at`, ...). Everything in "Derived" follows from the facts, the pauses
-    and the calendar version by `engine.clock`, and is written again whenever one of these changes; verdict columns count
-    once the clock has stopped. Readers ask `queries.verdict_of`, never these columns, about a record that still runs.
+    Facts are instants (`started_at`, `first_response_at`, ...). Everything in "Derived" follows from the facts, the
+    pauses and the calendar version by `engine.clock`, and is written again whenever one of these changes; verdict
+    columns count once the clock has stopped. Readers ask `queries.verdict_of`, never these columns, about a record
+    that still runs.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -193,7 +194,9 @@ class Handoff(models.Model):
 
 
 class Pause(models.Model):
-    """The clock does not run in [from_at, until). `waiting` on the customer, or `closed` between completion and reopening."""
+    """The clock does not run in [from_at, until). `waiting` on the customer, or `closed` between completion and
+    reopening.
+    """
 
     class Kind(models.TextChoices):
         WAITING = "waiting", "waiting"

@@ -62,9 +62,9 @@ class Rule(models.Model):
 class RuleVersion(models.Model):
     """What a rule says from one edit on. Never changed: each handoff points at the version it was opened under.
 
-    `start_on`, `respond_on`, `complete_on`: {event_name, lifecycle?, attributes?} or null; `segments`: [{channel?, icp?,
-    sla_minutes}], first match wins; `stages`: [{percent, actions}]; `grace_by_source`: {source: minutes}, before
-    `grace_minutes`. Grace shifts the stages, never a verdict.
+    `start_on`, `respond_on`, `complete_on`: {event_name, lifecycle?, attributes?} or null; `segments`: [{channel?,
+    icp?, sla_minutes}], first match wins; `stages`: [{percent, actions}]; `grace_by_source`: {source: minutes},
+    before `grace_minutes`. Grace shifts the stages, never a verdict.
     """
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="versions")

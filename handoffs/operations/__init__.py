@@ -1,0 +1,59 @@
+"""Writes: every function is atomic, takes `actor` and `now`, records the trail, and returns the record it moved."""
+
+from handoffs.operations.facts import claim_fact, resolve_fact
+from handoffs.operations.lifecycle import (
+    cancel_handoff,
+    complete_handoff,
+    pause_handoff,
+    reopen_handoff,
+    respond_to_handoff,
+    resume_handoff,
+)
+from handoffs.operations.owners import assign_handoff, reassign_handoff
+from handoffs.operations.records import (
+    Accepted,
+    NewHandoff,
+    create_handoff,
+    make_handoff_live,
+    note_outcome,
+    tag_reason,
+)
+from handoffs.operations.rules import (
+    Terms,
+    activate_rule,
+    change_rule,
+    create_rule,
+    retire_rule,
+    shadow_rule,
+    terms_of,
+)
+from handoffs.operations.terms import adopt_calendar_version, adopt_rule_terms, change_sla
+
+__all__ = [
+    "Accepted",
+    "NewHandoff",
+    "Terms",
+    "activate_rule",
+    "adopt_calendar_version",
+    "adopt_rule_terms",
+    "assign_handoff",
+    "cancel_handoff",
+    "change_rule",
+    "change_sla",
+    "claim_fact",
+    "complete_handoff",
+    "create_handoff",
+    "create_rule",
+    "make_handoff_live",
+    "note_outcome",
+    "pause_handoff",
+    "reassign_handoff",
+    "reopen_handoff",
+    "resolve_fact",
+    "respond_to_handoff",
+    "resume_handoff",
+    "retire_rule",
+    "shadow_rule",
+    "tag_reason",
+    "terms_of",
+]
