@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core import serializers
+from django.core.management.commands import flush
 
 from tests.postgres import postgres_url
 
@@ -81,6 +82,8 @@ def flush_to_migrated_state(connection: Any) -> None:
         connection.creation.deserialize_db_from_string(migrated)
 
     operations.sql_flush, operations.execute_sql_flush = sql_flush, execute_sql_flush
+    # What receivers of this signal would make again has just been restored.
+    flush.emit_post_migrate_signal = lambda *_, **__: None
 
 
 def _delete_filled(connection: Any, tables: Sequence[str]) -> list[str]:
@@ -105,18 +108,19 @@ def _triggers_off(connection: Any) -> Any:
 
 @contextmanager
 def _on_postgres(connection: Any) -> Any:
+    """As a replica ordinary triggers rest, and foreign keys with them; those made to fire always are switched off."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgenabled = 'A'")
-        always = cursor.fetchall()  # the audit trail's: they fire whatever the replication role is
+        cursor.execute("SELECT tgrelid::regclass, quote_ident(tgname) FROM pg_trigger WHERE tgenabled = 'A'")
+        always = cursor.fetchall()
+        cursor.execute("SET session_replication_role = replica")
         for table, name in always:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
-        cursor.execute("SET session_replication_role = replica")
         try:
             yield
         finally:
-            cursor.execute("SET session_replication_role = origin")
             for table, name in always:
                 cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+            cursor.execute("SET session_replication_role = origin")
 
 
 @contextmanager

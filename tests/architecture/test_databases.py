@@ -4,8 +4,12 @@ import threading
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections
 
+from opsportal import clock
+from opsportal.audit.engine import Actor, Draft, Subject
+from opsportal.audit.models import Entry
+from opsportal.audit.operations import record
 from opsportal.identity.models import Team
 
 
@@ -34,6 +38,16 @@ def test_rows_made_by_migrations_survive_a_flush(turn: int) -> None:
 
     assert Calendar.objects.filter(slug="24x7").exists()
     assert ContentType.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("turn", [1, 2])
+def test_append_only_rows_go_with_their_test_and_their_triggers_stay(turn: int) -> None:
+    assert not Entry.objects.exists()
+    subject = Subject("team", "1", "Sales")
+    record(Draft(action="team.renamed", actor=Actor.system("test"), subject=subject, at=clock.now(), source="task"))
+    with pytest.raises(DatabaseError):
+        Entry.objects.all()._raw_delete("default")
 
 
 @pytest.mark.django_db

@@ -13,7 +13,7 @@ from tests.architecture.layers import ROOT
 
 LOCKS = ["requirements.lock", "requirements-dev.lock"]
 PERMISSIVE = re.compile(
-    r"MIT|BSD|Apache|Python-2\.0|PSF|Python Software Foundation|ISC|MPL|Mozilla|LGPL|Lesser|Unlicense|0BSD|Zlib|PostgreSQL"
+    r"MIT|BSD|Apache|Python-2\.0|PSF|Python Software Foundation|ISC|MPL|Mozilla|LGPL|Lesser|Unlicense|0BSD|Zlib"
 )
 READ_BY_HAND = {"djlint": "GPL-3.0: a program that is run on templates in development, neither linked nor shipped"}
 
