@@ -1,5 +1,6 @@
 """Settings, read from the environment (django-environ). What each variable means: docs/operating.md."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -94,6 +95,14 @@ TEMPLATES = [
 
 # --- Databases: PostgreSQL in production, SQLite embedded in the demo (docs/operating.md) ---
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'opsportal.sqlite3'}")}
+# With MIGRATION_DATABASE_URL the tables belong to a role of their own, as which these commands run. The portal runs as
+# DATABASE_URL's role, which owns nothing and is granted its rights after each migration (opsportal.audit.guard).
+OWNER_COMMANDS = ("migrate", "protect_audit")
+RUNTIME_ROLE = ""
+if env.str("MIGRATION_DATABASE_URL", default=""):
+    RUNTIME_ROLE = DATABASES["default"]["USER"]
+    if sys.argv[1:2] and sys.argv[1] in OWNER_COMMANDS:
+        DATABASES["default"] = env.db("MIGRATION_DATABASE_URL")
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE takes the write lock first: without it a quarter of contended transactions fail "locked".
@@ -110,6 +119,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Identity ---
 AUTH_USER_MODEL = "identity.Person"
+AUDIT_VISIBLE_TEAMS = "opsportal.identity.queries.visible_team_slugs"  # the trail stands below people and asks by name
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
@@ -126,7 +136,12 @@ AXES_FAILURE_LIMIT = 11
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
 AXES_CLIENT_IP_CALLABLE = "opsportal.identity.addresses.client_address"
-AXES_LOCKOUT_CALLABLE = "opsportal.identity.views.locked"
+AXES_LOCKOUT_CALLABLE = "opsportal.identity.views.access.locked"
+AXES_USERNAME_CALLABLE = "opsportal.identity.views.access.account_key"
+AXES_SENSITIVE_PARAMETERS = ["username", "next", "csrfmiddlewaretoken"]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # else anybody could keep an account locked for ever
+AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False  # the room of people shows attempts, read-only
 AXES_DISABLE_ACCESS_LOG = True  # the audit trail holds sign-ins, without the typed names
 TRUSTED_PROXIES = env.list("OPSPORTAL_TRUSTED_PROXIES", default=[])
 SESSION_ENGINE = "opsportal.identity.sessions"
@@ -233,6 +248,7 @@ WATCHDOG_PING_URL = env.str("OPSPORTAL_WATCHDOG_PING_URL", default="")
 # --- Outbound ---
 OUTBOUND_ALLOW = env.list("OPSPORTAL_OUTBOUND_ALLOW", default=[])
 VAULT_KEYS = env.list("OPSPORTAL_VAULT_KEYS", default=[])
+OUTBOX_KEEP_DAYS = env.int("OPSPORTAL_OUTBOX_KEEP_DAYS", default=90)
 SLACK_BOT_TOKEN = env.str("SLACK_BOT_TOKEN", default="")
 SLACK_API_URL = env.str("SLACK_API_URL", default="https://slack.com/api/")
 EMAIL_URL = env.email_url("EMAIL_URL", default="consolemail://")

@@ -55,7 +55,7 @@ class Section:
 @cache
 def document() -> Schema:
     """The OpenAPI 3 document. Made once for each process: it depends on the code alone."""
-    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    generator = SchemaGenerator()
     schema: Schema = generator.get_schema(request=None, public=True)
     return schema
 

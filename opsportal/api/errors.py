@@ -144,7 +144,7 @@ def problem_of(exc: Exception) -> Problem:
 def _of_domain(exc: domain.DomainError) -> Problem:
     status = next((status for kind, status in STATUS_OF_DOMAIN_ERROR if isinstance(exc, kind)), 422)
     several = exc.errors if isinstance(exc, domain.InvalidInputs) else [exc]
-    listed = [item("" if one.field is None else one.field, one.code, one.message) for one in several if one.field]
+    listed = [item(one.field, one.code, one.message) for one in several if one.field]
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
     return Problem(status, exc.code, exc.message, listed, headers)
 

@@ -1,7 +1,7 @@
 """The one permission of the API: the principal must hold the scope that the action names."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -28,8 +28,7 @@ def observe_refusals(observer: RefusalObserver) -> None:
 def principal_of(request: Request) -> Principal | None:
     """The token, else the active person, else None."""
     if request.auth is not None:
-        token: Principal = request.auth
-        return token
+        return cast(Principal, request.auth)
     person: Any = request.user
     return person if person.is_active and person.pk is not None else None
 

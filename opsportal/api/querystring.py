@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
@@ -102,15 +102,15 @@ def _field_of(model: type[models.Model], lookup: str) -> Field:
 
 def model_field(model: type[models.Model], path: str) -> models.Field[Any, Any] | None:
     """The column at the end of `rule__slug`; trailing lookups such as `__gte` are ignored; None for an annotation."""
-    found: Any = None
+    found, here = cast(Any, None), cast(Any, model)
     for part in path.split("__"):
-        if model is None:
-            break
         try:
-            found = model._meta.get_field(part) if part != "pk" else model._meta.pk
+            found = here._meta.get_field(part) if part != "pk" else here._meta.pk
         except FieldDoesNotExist:
             break
-        model = found.related_model if found.is_relation else None  # type: ignore[assignment]
+        if not found.is_relation:
+            break
+        here = found.related_model
     while found is not None and found.is_relation:
         found = found.target_field
-    return found
+    return cast("models.Field[Any, Any] | None", found)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
-from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.plumbing import ResolvedComponent, is_list_serializer
+from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework import serializers as drf
 
 from opsportal import trace
@@ -76,23 +76,24 @@ class AutoSchema(SpectacularSchema):
 
     def get_extensions(self) -> Schema:
         """`x-scope`: what a token needs for this operation."""
-        scope = self.view.scope_of(self.view.action, self.method) if hasattr(self.view, "scope_of") else None
+        view: Any = self.view
+        scope = view.scope_of(view.action, self.method) if hasattr(view, "scope_of") else None
         return {"x-scope": scope} if scope else {}
 
     def _get_filter_parameters(self) -> list[Any]:
         return []
 
-    def _get_response_bodies(self, direction: str = "response") -> Schema:
+    def _get_response_bodies(self, direction: Direction = "response") -> Schema:
         item = self._page_item()
         bodies = {"200": self._page(item)} if item is not None else super()._get_response_bodies(direction)
         return {**self._refusals(), **bodies}
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        return False if self._page_item() is None else super()._is_list_view(serializer)
+        return self._page_item() is not None or is_list_serializer(serializer)
 
     def _get_request_for_media_type(self, serializer: Any, direction: str = "request") -> Any:
         """Every body may carry the caller's trace id, whether or not its serializer declares it."""
-        schema, required = super()._get_request_for_media_type(serializer, direction)
+        schema, required = super()._get_request_for_media_type(serializer, direction)  # type: ignore[no-untyped-call]
         name = schema.get("$ref", "").rpartition("/")[2] if schema else ""
         if name:
             component = self.registry[name, ResolvedComponent.SCHEMA]
@@ -100,13 +101,14 @@ class AutoSchema(SpectacularSchema):
         return schema, required
 
     def _page_item(self) -> Any:
-        action = getattr(self.view, "action", "")
+        view: Any = self.view
+        action = getattr(view, "action", "")
         pages: Mapping[str, Any] = getattr(self.view, "page_serializers", {})
         if action in pages:
             return pages[action]
         is_standard = action == "list" and hasattr(self.view, "list_parameters")
         overridden = action in getattr(self.view, "response_serializers", {})
-        return self.view.get_serializer_class() if is_standard and not overridden else None
+        return view.get_serializer_class() if is_standard and not overridden else None
 
     def _page(self, item: Any) -> Schema:
         address = {"type": "string", "format": "uri", "nullable": True}
@@ -135,13 +137,14 @@ class AutoSchema(SpectacularSchema):
     def _query_parameters(self) -> Iterator[OpenApiParameter]:
         declared = getattr(self.view, "parameters", None)
         for name, field in declared().items() if declared else ():
-            schema = dict(self._map_serializer_field(field, "request"))
+            schema = dict(self._map_serializer_field(field, "request"))  # type: ignore[no-untyped-call]
+            self._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
             yield OpenApiParameter(name, schema, required=field.required, description=str(field.help_text or ""))
 
 
 _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    {"type": "string", "maxLength": 255, "pattern": "^[ -~]*$"},
     OpenApiParameter.HEADER,
     description="The same key with the same body is answered as before, for 24 hours.",
 )

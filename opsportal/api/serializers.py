@@ -40,10 +40,10 @@ class DateTimeField(drf.DateTimeField):
         except OverflowError:
             self.fail("overflow")
 
-    def to_representation(self, value: datetime | str | None) -> str | None:
-        if isinstance(value, datetime):
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        return value
+    def to_representation(self, value: datetime | str) -> str:
+        if isinstance(value, str):
+            return value
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class _Strict:

@@ -1,6 +1,6 @@
 """Limits that hold across processes: one row a bucket in the database, counted by one statement.
 
-The window begins with the first request after the last one ended, so the row is reused and nothing needs pruning. On
+The window begins with the first request after the last one ended, so a bucket is one row that is used again. On
 PostgreSQL the table is unlogged: counting costs no flush, and a crash merely forgets the current minute.
 """
 
@@ -13,9 +13,11 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from opsportal import clock
+from opsportal.api.models import Window
 from opsportal.api.permissions import credential_of, principal_of
 
 WINDOW = timedelta(minutes=1)
+PRUNE_BATCH = 1000
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 COUNT = """
     INSERT INTO api_window AS w (bucket, began_at, count) VALUES (%s, %s, 1)
@@ -37,6 +39,13 @@ def count(bucket: str, now: datetime) -> tuple[int, datetime]:
     return seen, began_at.replace(tzinfo=began_at.tzinfo or now.tzinfo) + WINDOW
 
 
+def prune(now: datetime) -> int:
+    """Forget buckets that nobody touched for a day; one bounded batch, returns how many went."""
+    old = Window.objects.filter(began_at__lt=now - timedelta(days=1)).values_list("pk", flat=True)[:PRUNE_BATCH]
+    deleted, _ = Window.objects.filter(pk__in=list(old)).delete()
+    return deleted
+
+
 class WriteThrottle(BaseThrottle):
     """At most `API_WRITES_PER_MINUTE` writing requests for each credential; the answer beyond it is 429."""
 
@@ -50,7 +59,7 @@ class WriteThrottle(BaseThrottle):
         now = clock.now()
         seen, ends_at = count(f"writes:{credential_of(principal)}", now)
         self._wait = (ends_at - now).total_seconds()
-        return seen <= settings.API_WRITES_PER_MINUTE
+        return bool(seen <= settings.API_WRITES_PER_MINUTE)
 
     def wait(self) -> float:
         return self._wait

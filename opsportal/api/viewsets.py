@@ -4,7 +4,7 @@ A room declares what it reads and writes and makes one domain call in each metho
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, ClassVar, cast
@@ -36,14 +36,15 @@ SerializerClass = type[drf.Serializer[Any]]
 class AlwaysJSON(BaseContentNegotiation):
     """There is one representation, so `Accept` decides nothing."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         asked = (request.content_type or "").split(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == asked), None)
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type or ""
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type or ""
 
 
 def page_fields() -> dict[str, querystring.Field]:
@@ -108,12 +109,11 @@ class BaseViewSet(GenericViewSet[Any]):
 
     def body(self, serializer_class: SerializerClass | None = None, *, partial: bool = False) -> dict[str, Any]:
         """The checked body of this request; raises ValidationError (422)."""
-        chosen = serializer_class or self.request_serializers.get(self.action or "") or self.get_serializer_class()
+        chosen: Any = serializer_class or self.request_serializers.get(self.action or "") or self.get_serializer_class()
         serializer = chosen(data=self.request.data, partial=partial, context=self.get_serializer_context())
         if self._callers_trace_id() and "trace_id" not in serializer.fields:  # every body may carry one
-            serializer.initial_data = {
-                name: self.request.data[name] for name in self.request.data if name != "trace_id"
-            }
+            data: Any = self.request.data
+            serializer.initial_data = {name: data[name] for name in data if name != "trace_id"}
         serializer.is_valid(raise_exception=True)
         values: dict[str, Any] = serializer.validated_data
         return values
@@ -157,7 +157,7 @@ class BaseViewSet(GenericViewSet[Any]):
         if request.method not in SAFE_METHODS:
             parsers.read_body(request._request, limit=self.max_body_bytes, gzip_allowed=self.gzip_allowed)
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.args, self.kwargs = args, kwargs
         self.request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
@@ -273,9 +273,10 @@ class ResourceViewSet(BaseViewSet):
         return ",".join(name[: name.startswith("-")] + paths[name.removeprefix("-")] for name in names)
 
     def _model(self) -> type[Model]:
-        queryset = self.queryset if self.queryset is not None else self.get_queryset()
-        model: type[Model] = queryset.model
-        return model
+        queryset: Any = getattr(self, "queryset", None)
+        if queryset is None:
+            queryset = self.get_queryset()
+        return cast("type[Model]", queryset.model)
 
 
 def _keys(queryset: QuerySet[Any], names: Sequence[str]) -> list[Key]:

@@ -95,7 +95,7 @@ class SessionAuthentication(FrameworkSession):
         return user, None
 
 
-class _TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class _TokenScheme(OpenApiAuthenticationExtension):
     target_class = TokenAuthentication
     name = "token"
 
@@ -103,7 +103,7 @@ class _TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer", "description": "A token made with `manage.py create_token`."}
 
 
-class _SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class _SessionScheme(OpenApiAuthenticationExtension):
     target_class = SessionAuthentication
     name = "session"
 

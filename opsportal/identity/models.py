@@ -2,12 +2,14 @@
 
 from datetime import datetime
 from functools import cached_property
+from typing import ClassVar
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 
 from opsportal import clock
 from opsportal.identity import validators
@@ -23,6 +25,13 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PersonManager(UserManager["Person"]):
+    """Signing in does not ask for the right case; no two user names differ by case alone."""
+
+    def get_by_natural_key(self, username: str | None) -> "Person":
+        return self.get(username__iexact=username)
 
 
 class Person(AbstractUser):
@@ -41,6 +50,8 @@ class Person(AbstractUser):
 
     date_joined = models.DateTimeField(default=clock.now)
 
+    objects: ClassVar[PersonManager] = PersonManager()
+
     REQUIRED_FIELDS = ["email", "name"]
 
     class Meta(AbstractUser.Meta):
@@ -50,6 +61,9 @@ class Person(AbstractUser):
 
     def __str__(self) -> str:
         return self.name or self.username
+
+    def get_absolute_url(self) -> str:
+        return reverse("identity:person", args=[self.username])
 
     def get_full_name(self) -> str:
         return self.name
@@ -123,6 +137,9 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.key_id})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("identity:token", args=[self.pk])
 
     def allows(self, scope: str) -> bool:
         """Whether the token may do what `scope` names. `admin` is all of them; write does not include read."""

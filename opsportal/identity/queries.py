@@ -1,11 +1,13 @@
 """Reads about people: who sees which team, who is away, who is who."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
 
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
-from opsportal.identity.models import Absence, ApiToken, Person, Team
+from opsportal.identity.models import Absence, ApiToken, Person, SavedFilter, Team
 from opsportal.identity.roles import Role
 
 
@@ -73,6 +75,44 @@ def get_team(slug: str) -> Team:
     if team is None:
         raise NotFound("unknown_team", f"There is no team “{slug[:60]}”.")
     return team
+
+
+def present_absence(person: Person, now: datetime) -> Absence | None:
+    """The absence that is running at `now`; of several the one that ends last."""
+    return person.absences.filter(from_at__lte=now, until__gt=now).order_by("-until").first()
+
+
+def list_absences(person: Person, now: datetime) -> QuerySet[Absence]:
+    """Running and coming ones, earliest first."""
+    return person.absences.filter(until__gt=now).order_by("from_at")
+
+
+def list_tokens(person: Person) -> QuerySet[ApiToken]:
+    """The tokens this person may look after: their own, or all of them for those who look after people."""
+    tokens = ApiToken.objects.select_related("person", "team", "created_by")
+    return tokens if person.allows("people:write") else tokens.filter(person=person)
+
+
+def may_make_tokens(person: Person) -> bool:
+    """Viewers read pages; everybody else may let a program do what they may do themselves."""
+    return any(role != Role.VIEWER for role in person.roles)
+
+
+def list_saved_filters(person: Person, page: str) -> QuerySet[SavedFilter]:
+    """One's own filters of a page, and those shared with one's team."""
+    mine = Q(person=person)
+    if person.team_id is not None:
+        mine |= Q(team=person.team_id)
+    return SavedFilter.objects.filter(mine, page=page)
+
+
+def token_state(token: ApiToken, now: datetime) -> str:
+    """in use, never used, ends soon (within two weeks) or ended."""
+    if not token.is_usable(now):
+        return "ended"
+    if token.expires_at - now < timedelta(days=14):
+        return "ends soon"
+    return "in use" if token.last_used_at else "never used"
 
 
 def _sane(key: str) -> bool:

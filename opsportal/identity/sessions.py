@@ -1,7 +1,7 @@
 """The session store: Django's database store, with the columns a person's list of sessions shows."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
@@ -17,7 +17,7 @@ class SessionStore(DatabaseStore):
         return BrowserSession
 
     def create_model_instance(self, data: dict[str, Any]) -> BrowserSession:
-        row = super().create_model_instance(data)
+        row = cast(BrowserSession, super().create_model_instance(data))
         row.person_id = data.get(SESSION_KEY)
         row.began_at, row.seen_at = _instant(data.get("began_at")), _instant(data.get("seen_at"))
         row.address, row.agent = data.get("address"), data.get("agent", "")

@@ -11,6 +11,7 @@ from opsportal.identity.operations.access import (
     unlock,
 )
 from opsportal.identity.operations.people import (
+    PERSON_FIELDS,
     add_absence,
     change_person,
     create_person,
@@ -32,6 +33,7 @@ from opsportal.identity.operations.tokens import (
 )
 
 __all__ = [
+    "PERSON_FIELDS",
     "add_absence",
     "change_password",
     "change_person",

@@ -1,0 +1,1 @@
+"""Pages of sign-in, people, teams, tokens and one's own account."""
