@@ -77,13 +77,13 @@ def flush_to_migrated_state(connection: Any) -> None:
         )
 
     def execute_sql_flush(statements: Sequence[str]) -> None:
-        with _triggers_off(connection):
+        with _triggers_off(connection, statements):
             execute(statements)
         connection.creation.deserialize_db_from_string(migrated)
 
     operations.sql_flush, operations.execute_sql_flush = sql_flush, execute_sql_flush
     # What receivers of this signal would make again has just been restored.
-    flush.emit_post_migrate_signal = lambda *_, **__: None
+    flush.emit_post_migrate_signal = lambda *_, **__: None  # type: ignore[attr-defined]
 
 
 def _delete_filled(connection: Any, tables: Sequence[str]) -> list[str]:
@@ -100,18 +100,18 @@ def _filled(connection: Any, tables: Iterable[str]) -> list[str]:
 
 
 @contextmanager
-def _triggers_off(connection: Any) -> Any:
+def _triggers_off(connection: Any, statements: Sequence[str]) -> Any:
     run = _on_postgres if connection.vendor == "postgresql" else _on_sqlite
-    with run(connection):
+    with run(connection, " ".join(statements)):
         yield
 
 
 @contextmanager
-def _on_postgres(connection: Any) -> Any:
+def _on_postgres(connection: Any, statements: str) -> Any:
     """As a replica ordinary triggers rest, and foreign keys with them; those made to fire always are switched off."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tgrelid::regclass, quote_ident(tgname) FROM pg_trigger WHERE tgenabled = 'A'")
-        always = cursor.fetchall()
+        cursor.execute("SELECT tgrelid::regclass::text, quote_ident(tgname) FROM pg_trigger WHERE tgenabled = 'A'")
+        always = [(table, name) for table, name in cursor.fetchall() if table in statements]
         cursor.execute("SET session_replication_role = replica")
         for table, name in always:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
@@ -124,10 +124,10 @@ def _on_postgres(connection: Any) -> Any:
 
 
 @contextmanager
-def _on_sqlite(connection: Any) -> Any:
+def _on_sqlite(connection: Any, statements: str) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-        triggers = cursor.fetchall()
+        cursor.execute("SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'trigger'")
+        triggers = [(name, sql) for name, sql, table in cursor.fetchall() if table in statements]
         for name, _ in triggers:
             cursor.execute(f'DROP TRIGGER "{name}"')
         try:

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from email.message import Message
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def declared() -> set[str]:
 
 def licence(name: str) -> str | None:
     try:
-        found = metadata(name)
+        found: Message = metadata(name)  # type: ignore[assignment]
     except PackageNotFoundError:
         return None
     named = [text for text in found.get_all("Classifier") or [] if text.startswith("License ::")]
