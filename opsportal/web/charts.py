@@ -122,7 +122,7 @@ class Chart:
 
     @property
     def has_links(self) -> bool:
-        return any(mark.url for mark in (*self.dots, *self.boxes))
+        return any(dot.url for dot in self.dots) or any(box.url for box in self.boxes)
 
 
 def line(

@@ -5,6 +5,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django.utils.choices import flatten_choices
 
 from opsportal.web.forms import Looks
 
@@ -28,7 +29,9 @@ class FilterSet(django_filters.FilterSet):
 
     @property
     def qs(self) -> QuerySet[Any]:
-        return super().qs if not self.is_bound or self.form.is_valid() else self.queryset.none()
+        is_refused = self.is_bound and not self.form.is_valid()
+        found: QuerySet[Any] = self.queryset.none() if is_refused else super().qs
+        return found
 
     @property
     def active(self) -> list[tuple[str, str, str]]:
@@ -53,7 +56,7 @@ def _in_words(field: forms.Field, value: Any) -> str:
         chosen = value if isinstance(value, QuerySet) else [value]
         return ", ".join(str(field.label_from_instance(each)) for each in chosen)
     if isinstance(field, forms.ChoiceField):
-        labels = {str(key): str(label) for key, label in field.choices if not isinstance(label, list | tuple)}
+        labels = {str(key): str(label) for key, label in flatten_choices(field.widget.choices)}
         values = value if isinstance(value, list | tuple) else [value]
         return ", ".join(labels.get(str(each), str(each)) for each in values)
     if isinstance(value, slice):

@@ -3,12 +3,15 @@
 Rendering is `{% field form.name %}` or the whole form by `web/form.html`. Every form works without JavaScript.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
+from django.db.models import Model
 from django.utils import timezone
 
 from opsportal.errors import DomainError, InvalidInputs
+
+M = TypeVar("M", bound=Model)
 
 
 class Looks:
@@ -24,7 +27,7 @@ class Form(Looks, forms.Form):
     """A form of our pages."""
 
 
-class ModelForm(Looks, forms.ModelForm):
+class ModelForm(Looks, forms.ModelForm[M]):
     """A form over a model. It validates only: saving is the operation's business."""
 
 

@@ -81,6 +81,7 @@ def list_page(
     filters = filter_class(request.GET, queryset=queryset, request=request)
     form_is_valid = filters.form.is_valid()
     table = table_class(filters.qs)
+    table.is_filtered = any(request.GET.get(name) for name in filters.filters)
     problem = _sort(table, request.GET.get("sort", ""))
     if request.GET.get("format") == "csv" and csv_name and form_is_valid and not problem:
         return csv.stream(csv_name, *_rows(table_class, table))
@@ -90,7 +91,7 @@ def list_page(
         "filters": filters,
         "table": table,
         "problem": problem,
-        "has_filters": any(request.GET.get(name) for name in filters.filters),
+        "has_filters": table.is_filtered,
         "csv_url": _with(request, format="csv", page=None) if csv_name else "",
         "saved_filters": [each for provider in _saved_filters for each in provider(request, request.path)],
         "can_save_filters": bool(_saved_filters),

@@ -13,7 +13,7 @@ def axis(
     """Three to about six round values that enclose the values (and `low`, `high`), ascending, evenly spaced."""
     known = [*values, *(edge for edge in (low, high) if edge is not None)] or [0.0, 1.0]
     bottom, top = min(known), max(known)
-    if top - bottom <= abs(top) * 1e-9:
+    if top - bottom <= max(abs(top) * 1e-9, 1e-9):
         bottom, top = (bottom - 1, top + 1) if low is None and bottom != 0 else (bottom, bottom + max(abs(bottom), 1.0))
     step = _round_step((top - bottom) / steps)
     start, end = math.floor(bottom / step + 1e-9), math.ceil(top / step - 1e-9)

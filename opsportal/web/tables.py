@@ -22,6 +22,7 @@ class Table(django_tables2.Table):
     empty_title = "Nothing here"
     empty_sentence = ""
     empty_tone = "calm"
+    is_filtered = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Rows get their address and empty cells a dash, whatever a subclass's Meta says besides."""
@@ -42,7 +43,7 @@ class Column(django_tables2.Column):
     def __init__(self, *args: Any, primary: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if primary:
-            self.attrs = {**self.attrs, "td": {**self.attrs.get("td", {}), "class": "primary"}}
+            self.attrs: dict[str, Any] = {**self.attrs, "td": {**self.attrs.get("td", {}), "class": "primary"}}
 
 
 class NumberColumn(Column):
