@@ -7,6 +7,8 @@ urlpatterns = [
     path("", include("opsportal.sweeps.urls")),
     path("", include("opsportal.web.urls")),
     path("", include("opsportal.identity.urls")),
+    path("", include("opsportal.audit.urls")),
+    path("", include("opsportal.catalog.urls")),
     path("api/v1/", include("opsportal.api_urls")),
     path("api/", include("opsportal.api.urls")),
     path("admin/", admin.site.urls),

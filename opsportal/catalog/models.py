@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from opsportal.catalog.states import AutomationState
 from opsportal.identity.models import Person, Team
+from opsportal.identity.queries import visible_teams
 
 SLUG = RegexValidator(r"\A[a-z0-9][a-z0-9-]*\Z", "Use lower-case letters, digits and hyphens.")
 
@@ -33,8 +34,6 @@ class Platform(models.TextChoices):
 class AutomationQuerySet(models.QuerySet["Automation"]):
     def visible_to(self, principal: Any) -> Self:
         """What this person or token may see: their teams', nobody's, and what they own or back up."""
-        from opsportal.identity.queries import visible_teams
-
         teams = visible_teams(principal)
         if teams is None:
             return self

@@ -53,13 +53,14 @@ class Supervisor:
         self._next_beat = 0.0
         self._next_reconcile = 0.0
         self._registered = False
+        self._stopping = False
 
     def run(self) -> None:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         try:
             self.stand_in.start()
-            while True:
+            while not self._stopping:
                 self._keep_cluster()
                 self._look_after_database()
                 time.sleep(ROUND_SECONDS)
@@ -69,9 +70,10 @@ class Supervisor:
             self._shut_down()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        # A second signal does not wait for anything.
+        # Python drops an exception raised inside a finaliser, so the flag is set as well.
+        self._stopping = True
         for again in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(again, self._kill_and_leave)
+            signal.signal(again, self._kill_and_leave)  # a second signal waits for nothing
         raise Stop
 
     def _kill_and_leave(self, number: int, frame: FrameType | None) -> None:
@@ -159,6 +161,7 @@ class Supervisor:
         if self.cluster:
             self.cluster.stop(patience=STOP_PATIENCE_SECONDS)
         self.stand_in.join(timeout=2)
+        connections.close_all()  # the signal may have come in the middle of a statement
         with suppress(DatabaseError, InterfaceError):  # else the row leaves after a day
             beats.forget_host(self.host_id)
         connections.close_all()

@@ -1,0 +1,84 @@
+"""Reads about automations, and the gate: whether a change may go ahead now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from opsportal.catalog.models import Automation, Freeze
+from opsportal.errors import InvalidInput, NotFound
+from opsportal.identity.actors import Principal
+from opsportal.identity.models import Person
+from opsportal.web import words
+
+
+class Change(StrEnum):
+    """What kind of change asks to pass the gate."""
+
+    FEATURE = "feature"
+    FIX = "fix"
+    SECURITY = "security"
+    EXPERIMENT = "experiment"
+
+
+NEVER_FROZEN = frozenset({Change.FIX, Change.SECURITY})
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Whether a change may go ahead, why as one sentence, and the freeze that holds it back."""
+
+    allowed: bool
+    reason: str
+    freeze: Freeze | None = None
+
+
+def get_automation(slug: str, *, principal: Principal | None) -> Automation:
+    """The automation of that slug as far as `principal` may see it; raises NotFound."""
+    rows = Automation.objects.visible_to(principal).select_related("team", "owner", "backup_owner")
+    automation = rows.filter(slug=slug).first() if "\x00" not in slug else None
+    if automation is None:
+        raise NotFound("unknown_automation", f"There is no automation “{slug[:60]}”.")
+    return automation
+
+
+def gate(automation: Automation, *, change: str, at: datetime) -> Gate:
+    """The one answer for pages, API, admin, CSV and command line; operations ask it before they write.
+
+    Fixes and security changes always pass. Of several freezes the one that ends last is named.
+    """
+    if change not in list(Change):
+        raise InvalidInput("unknown_change", f"A change is one of {', '.join(Change)}.", field="change")
+    if change in NEVER_FROZEN:
+        return Gate(True, "Fixes and security changes are never held back.")
+    freeze = get_freeze(automation, at)
+    if freeze is not None:
+        return Gate(False, _held_back(freeze), freeze)
+    if change == Change.EXPERIMENT:
+        # Experiments spend budget on purpose: they wait for a policy's explicit permission.
+        return Gate(False, "Experiments need the permission of a budget policy, and none has been given.")
+    return Gate(True, "No freeze is in force here.")
+
+
+def get_freeze(automation: Automation, at: datetime) -> Freeze | None:
+    """The freeze in force over an automation that ends last, or None."""
+    rows = Freeze.objects.in_force(at).covering(automation).select_related("team", "automation")
+    return rows.order_by("-until", "-id").first()
+
+
+def may_edit(automation: Automation, principal: Principal | None) -> bool:
+    """Whoever may write the catalogue, and the owner and backup of this automation."""
+    if principal is None:
+        return False
+    if principal.allows("catalog:write"):
+        return True
+    return isinstance(principal, Person) and principal.pk in (automation.owner_id, automation.backup_owner_id)
+
+
+def _held_back(freeze: Freeze) -> str:
+    over = {
+        Freeze.Scope.ALL: "Changes to all automations",
+        Freeze.Scope.TEAM: f"Changes to the automations of {freeze.team}",
+        Freeze.Scope.AUTOMATION: f"Changes to {freeze.automation}",
+    }[Freeze.Scope(freeze.scope)]
+    reason = freeze.reason.rstrip(".")
+    return f"{over} are frozen until {words.utc(freeze.until)}: {reason}. Fixes and security changes may go ahead."
