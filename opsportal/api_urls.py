@@ -3,8 +3,8 @@
 from django.urls import URLPattern, URLResolver
 
 from opsportal.api import docs, routing
-from opsportal.catalog import api as catalog
 from opsportal.audit import api as audit
+from opsportal.catalog import api as catalog
 from opsportal.identity import api as identity
 
 routes: list[routing.Route] = [

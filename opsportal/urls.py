@@ -17,3 +17,4 @@ urlpatterns = [
 handler400 = "opsportal.web.views.bad_request"
 handler403 = "opsportal.web.views.forbidden"
 handler404 = "opsportal.web.views.not_found"
+handler500 = "opsportal.web.views.failed"

@@ -2,14 +2,17 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from opsportal import trace
-from opsportal.audit.engine import Draft, commitment_of, detail_of, key_of
+from opsportal.audit.engine import Actor, Draft, Subject, commitment_of, detail_of, key_of
 from opsportal.audit.models import Detail, Entry
+from opsportal.audit.verifier import ERASED, to_spans
 
 Row = dict[str, Any]
 
@@ -44,6 +47,26 @@ def record_many(drafts: Iterable[Draft]) -> list[Entry]:
     names = ["id", *ENTRY_COLUMNS]
     written = zip(ids, rows, strict=True)
     return [Entry.from_db(connection.alias, names, [key, *(row[n] for n in ENTRY_COLUMNS)]) for key, row in written]
+
+
+@transaction.atomic
+def erase_details(*, subject: Subject, entries: QuerySet[Entry], actor: Actor, reason: str, now: datetime) -> Entry:
+    """Blank what `entries` say in words and values; that they happened, and their place in the chain, stays.
+
+    The erasure is an entry itself: it names the subject by key and the blanked ids, so that verifying can tell an
+    erasure from tampering. Its own detail can never be blanked. Returns it.
+    """
+    readable = entries.filter(detail__erased_at__isnull=True).exclude(action=ERASED)
+    ids = list(readable.order_by("id").values_list("id", flat=True))
+    found = {"count": len(ids), "spans": to_spans(ids)}
+    erasure = record(Draft(actor, ERASED, Subject(subject.type, subject.id), now, reason=reason, extra=found))
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT audit_blank(%s, %s, %s)", [erasure.pk, ids, now])
+    else:
+        for at in range(0, len(ids), 500):
+            Detail.objects.filter(entry_id__in=ids[at : at + 500]).update(body="", salt=b"", erased_at=now)
+    return erasure
 
 
 def _row(draft: Draft) -> Row:

@@ -30,9 +30,8 @@ def remove(connection: Any) -> None:
 
 def missing(connection: Any) -> list[str]:
     """Names of triggers and functions that are absent, switched off or not what install() made."""
-    module = postgres if connection.vendor == "postgresql" else sqlite
     with connection.cursor() as cursor:
-        return module.missing(cursor)
+        return postgres.missing(cursor) if connection.vendor == "postgresql" else sqlite.missing(cursor)
 
 
 def is_installed(connection: Any) -> bool:
@@ -52,8 +51,6 @@ def grant(connection: Any, role: str) -> None:
 
 
 def can_rewrite(connection: Any) -> bool:
-    """Whether only the triggers stand between the connected role and the trail (always so on SQLite)."""
-    if connection.vendor != "postgresql":
-        return True
+    """Whether only the triggers stand between the connected role and the trail (PostgreSQL only)."""
     with connection.cursor() as cursor:
         return postgres.can_rewrite(cursor)
