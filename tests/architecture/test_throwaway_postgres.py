@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,12 @@ def _start() -> tuple[subprocess.Popen[str], Path]:
 
 
 def _servers_in(directory: Path) -> list[str]:
-    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in processes if f"-k {directory} " in line]
+    """Command lines of the processes that serve a cluster there (Linux)."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # gone meanwhile
+            found.append(file.read_bytes().decode(errors="replace").split("\0"))
+    return [" ".join(words) for words in found if str(directory) in words and words[0].endswith("postgres")]
 
 
 def _until(condition: Callable[[], bool], seconds: float = 10) -> bool:
