@@ -1,14 +1,28 @@
 """Business calendars and their versions. Arithmetic and spelling of definitions are in engine/."""
 
+from typing import Any
+
 from django.db import models
-from django.db.models import Q, Subquery
+from django.db.models import OuterRef, Q, Subquery
+from django.urls import reverse
+
+from opsportal import ids
+from opsportal.calendars import engine
+from opsportal.identity.queries import visible_teams
+
+AROUND_THE_CLOCK = "24x7"  # the starter calendar; always there, because timers start from it
 
 
 class CalendarQuerySet(models.QuerySet["Calendar"]):
+    def visible_to(self, principal: Any) -> "CalendarQuerySet":
+        """What this person or token may see: their teams' calendars and those of nobody in particular."""
+        teams = visible_teams(principal)
+        return self if teams is None else self.filter(Q(team=None) | Q(team_id__in=teams))
+
     def with_current(self) -> "CalendarQuerySet":
-        """Adds `current_version_id`: the version with the highest number, which is the current one."""
-        newest = CalendarVersion.objects.filter(calendar=models.OuterRef("pk")).order_by("-number")
-        return self.annotate(current_version_id=Subquery(newest.values("pk")[:1]))
+        """Adds `current_id`: the version with the highest number, which is the current one."""
+        newest = CalendarVersion.objects.filter(calendar=OuterRef("pk")).order_by("-number")
+        return self.annotate(current_id=Subquery(newest.values("pk")[:1]))
 
 
 class Calendar(models.Model):
@@ -19,13 +33,7 @@ class Calendar(models.Model):
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
-    team = models.ForeignKey(
-        "identity.Team",
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="calendars",
-    )
+    team = models.ForeignKey("identity.Team", null=True, blank=True, on_delete=models.PROTECT, related_name="calendars")
     created_at = models.DateTimeField()
 
     objects = CalendarQuerySet.as_manager()
@@ -36,14 +44,18 @@ class Calendar(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return reverse("calendars:calendar", args=[self.slug])
+
 
 class CalendarVersion(models.Model):
-    """What a calendar says from one revision on. Never changed: timers point at the version they were computed with.
+    """What a calendar says from one revision on. Triggers refuse to change it: timers point at the version they used.
 
-    `weekly`, `overrides` and `closures` have the shapes of the API: {"mon": [["09:00", "17:00"]], ...},
-    {"2026-12-25": []}, [{"from": ..., "until": ..., "reason": ...}]; `override_names` says what a date is called.
+    `weekly`, `overrides`, `override_names` and `closures` have the shapes of the API. The key is never used twice, not
+    even after a rollback, so a process may remember what it stands for.
     """
 
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     calendar = models.ForeignKey(Calendar, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     timezone = models.CharField(max_length=64)
@@ -54,11 +66,7 @@ class CalendarVersion(models.Model):
     note = models.CharField(max_length=240, blank=True)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(
-        "identity.Person",
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="calendar_versions",
+        "identity.Person", null=True, blank=True, on_delete=models.PROTECT, related_name="calendar_versions"
     )
 
     class Meta:
@@ -70,3 +78,16 @@ class CalendarVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.calendar} v{self.number}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("calendars:version", args=[self.calendar.slug, self.number])
+
+    @property
+    def spelled(self) -> dict[str, Any]:
+        """The content in the JSON spelling of the API."""
+        names = ("timezone", "weekly", "overrides", "override_names", "closures")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def definition(self) -> engine.Definition:
+        return engine.parse(**self.spelled)

@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import opsportal.ids
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -49,12 +51,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
+                    models.UUIDField(default=opsportal.ids.new_id, editable=False, primary_key=True, serialize=False),
                 ),
                 ("number", models.PositiveIntegerField()),
                 ("timezone", models.CharField(max_length=64)),

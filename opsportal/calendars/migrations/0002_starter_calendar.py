@@ -6,7 +6,6 @@ from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-ALWAYS = [["00:00", "24:00"]]
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -15,15 +14,11 @@ def create(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     calendar, _ = apps.get_model("calendars", "Calendar").objects.get_or_create(
         slug="24x7", defaults={"name": "Around the clock", "created_at": at}
     )
+    weekly = {day: [["00:00", "24:00"]] for day in DAYS}
     apps.get_model("calendars", "CalendarVersion").objects.get_or_create(
         calendar=calendar,
         number=1,
-        defaults={
-            "timezone": "UTC",
-            "weekly": dict.fromkeys(DAYS, ALWAYS),
-            "note": "Open at all times.",
-            "created_at": at,
-        },
+        defaults={"timezone": "UTC", "weekly": weekly, "note": "Open at all times.", "created_at": at},
     )
 
 
