@@ -1,5 +1,23 @@
+from datetime import timedelta
+
 from django.apps import AppConfig
 
 
 class HandoffsConfig(AppConfig):
     name = "handoffs"
+
+    def ready(self) -> None:
+        from handoffs.audit import SENTENCES
+        from handoffs.facts import sweep_facts
+        from handoffs.operations import adopt_calendar_version
+        from handoffs.revisions import moved_deadlines
+        from handoffs.sweep import sweep_handoffs
+        from opsportal.audit import sentences
+        from opsportal.calendars import registry as calendars
+        from opsportal.sweeps import registry as sweeps
+
+        sentences.register(SENTENCES)
+        sweeps.register("handoffs", sweep_handoffs, every=timedelta(seconds=10))
+        sweeps.register("facts", sweep_facts, every=timedelta(seconds=30))
+        calendars.register_deadlines(moved_deadlines)
+        calendars.register_activation(adopt_calendar_version)

@@ -19,7 +19,8 @@ def insert(model: type[Model], rows: Sequence[Model]) -> None:
         return
     columns = _columns(model, None)
     names = ", ".join(f'"{column}"' for column, _, _ in columns)
-    _execute(f'INSERT INTO "{model._meta.db_table}" ({names}) SELECT {names} FROM {_recordset(columns)}', columns, rows)
+    statement = f'INSERT INTO "{model._meta.db_table}" ({names}) SELECT {names} FROM {_recordset(columns)}'  # noqa: S608
+    _execute(statement, columns, rows)
 
 
 def update(model: type[Model], rows: Sequence[Model], names: Sequence[str]) -> None:
@@ -33,9 +34,8 @@ def update(model: type[Model], rows: Sequence[Model], names: Sequence[str]) -> N
     columns = _columns(model, ("id", *names))
     setting = ", ".join(f'"{column}" = new."{column}"' for column, _, _ in columns if column != "id")
     table = model._meta.db_table
-    _execute(
-        f'UPDATE "{table}" SET {setting} FROM {_recordset(columns)} WHERE "{table}"."id" = new."id"', columns, rows
-    )
+    statement = f'UPDATE "{table}" SET {setting} FROM {_recordset(columns)} WHERE "{table}"."id" = new."id"'  # noqa: S608
+    _execute(statement, columns, rows)
 
 
 Column = tuple[str, str, str]  # column, attribute, type
@@ -48,7 +48,7 @@ def _columns(model: type[Model], names: tuple[str, ...] | None) -> list[Column]:
         for one in model._meta.concrete_fields
         if (names is None and not isinstance(one, models.AutoField)) or (names is not None and one.attname in names)
     ]
-    return [(one.column, one.attname, one.db_type(connection) or "") for one in fields]
+    return [(str(one.column), one.attname, one.db_type(connection) or "") for one in fields]
 
 
 def _recordset(columns: Sequence[Column]) -> str:

@@ -23,7 +23,7 @@ FACT_GRACE = timedelta(minutes=2)  # how long the on-call side has before the ow
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """A stage that fires now on `handoff`, which already stands as the stage leaves it; `owner_before` is who had it."""
+    """A stage that fires now on `handoff`, which already stands as the stage leaves it; `owner_before` had it."""
 
     handoff: Handoff
     stage: Stage
@@ -105,8 +105,7 @@ class Firing:
         if effect.new_owner is not None:
             yield self._draft(
                 "reassigned",
-                previous=names(self._ids(self.owner_before)),
-                owner=names(self._ids(effect.new_owner)),
+                step=f"moved it from {names(self._ids(self.owner_before))} to {names([effect.new_owner])}{self.when}",
                 before={"owner": self._username(self.owner_before)},
                 after={"owner": self._username(effect.new_owner)},
             )
@@ -153,12 +152,19 @@ class Firing:
         return ", ".join(done) or "marked it as breached"
 
     def _outcome(self) -> dict[str, Any]:
-        if self.effect.new_owner is not None:
-            return {
-                "owner_before": self._username(self.owner_before),
-                "owner_after": self._username(self.effect.new_owner),
-            }
-        return {"kept": True} if self.effect.kept else {}
+        """What came of it, by keys that are there or not: reports count them."""
+        effect, reassigned = self.effect, {}
+        if effect.new_owner is not None:
+            before, after = self._username(self.owner_before), self._username(effect.new_owner)
+            reassigned = {"owner_before": before, "owner_after": after}
+        flags = {
+            "alerted": bool(effect.alerted),
+            "notified": bool(effect.notified),
+            "breached": effect.breached,
+            "kept": effect.kept,
+            "escalated": effect.escalates,
+        }
+        return {**{name: True for name, holds in flags.items() if holds}, **reassigned}
 
     # --- the messages ---
 

@@ -90,7 +90,7 @@ def _notified(actions: set[str], standing: Standing, new_owner: int | None) -> t
 def _manager(standing: Standing, new_owner: int | None) -> int | None:
     """The manager of whoever owns it now; where none is named, of somebody who had it before."""
     holders = [new_owner, standing.owner, *reversed(standing.held_by)]
-    return next((standing.managers[one] for one in holders if one in standing.managers), None)
+    return next((standing.managers[one] for one in holders if one is not None and one in standing.managers), None)
 
 
 def _people(*ids: int | None) -> tuple[int, ...]:

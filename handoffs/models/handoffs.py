@@ -260,7 +260,8 @@ class PastCycle(models.Model):
 class StageFiring(models.Model):
     """One stage of the ladder fired, for ever once per (handoff, cycle, percent). In shadow it only would have.
 
-    `recipients` are user names; `outcome` is {owner_before?, owner_after?, kept_because?, told_late_seconds?}.
+    `recipients` are user names; `outcome` holds the keys alerted, notified, breached, kept, escalated, owner_before and
+    owner_after as far as they came about.
     """
 
     handoff = models.ForeignKey(Handoff, on_delete=models.CASCADE, related_name="firings", db_index=False)

@@ -55,7 +55,7 @@ class Rule(models.Model):
     @property
     def terms(self) -> "RuleVersion":
         """The version in force. A rule is never without one: `create_rule` writes both."""
-        assert self.current is not None
+        assert self.current is not None  # noqa: S101 - for the type checker
         return self.current
 
 

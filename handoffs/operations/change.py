@@ -142,7 +142,7 @@ class Change:
         if was and not is_now:
             self.note("breach_corrected")
         elif is_now and not was and not self.handoff.historical:
-            self.note("breached", mark="twice its time", late="")
+            self.note("breached", when=" by the time it stopped")
 
     def _draft(self, note: Note, after: dict[str, Any]) -> Draft:
         changed = [key for key in after if self.before.get(key) != after[key]]

@@ -190,7 +190,7 @@ def reopen_handoff(
     if chosen is Reopen.NEW_CYCLE:
         _begin_cycle(change, at)
     else:
-        _run_on(change, at)
+        _run_on(change, record.completed_at, at)
     record.reopened_at = at
     change.note("reopened", occurred_at=at, reason=reason, mode=str(chosen))
     text = words.Words(f"“{record.subject}” was reopened", reason)
@@ -250,13 +250,11 @@ def _begin_cycle(change: Change, at: datetime) -> None:
     record.within_business_hours = business_time(record.calendar_version_id).is_open(at)
 
 
-def _run_on(change: Change, at: datetime) -> None:
+def _run_on(change: Change, completed_at: datetime, at: datetime) -> None:
     """The time between completion and reopening is a pause; an answer given before stays given."""
     record = change.handoff
     change.pauses.append(
-        Pause.objects.create(
-            handoff=record, cycle=record.cycle, kind=Pause.Kind.CLOSED, from_at=record.completed_at, until=at
-        )
+        Pause.objects.create(handoff=record, cycle=record.cycle, kind=Pause.Kind.CLOSED, from_at=completed_at, until=at)
     )
     record.completed_at = None
     change.move_to(HandoffState.RESPONDED if record.first_response_at else HandoffState.OPEN)

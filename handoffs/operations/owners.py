@@ -73,15 +73,7 @@ def reassign_handoff(
     previous = change.handoff.owner
     _give_to(change, chosen, at)
     change.handoff.backup_missing = is_backup_missing(chosen, change.handoff.backup_owner)
-    change.note(
-        "reassigned",
-        occurred_at=at,
-        reason=reason,
-        previous=str(previous or "nobody"),
-        owner=str(chosen),
-        mark="",
-        late="",
-    )
+    change.note("reassigned", occurred_at=at, reason=reason, step=f"moved it from {previous or 'nobody'} to {chosen}")
     if previous is not None:
         change.tell([previous], "reassigned", words.Words(f"“{change.handoff.subject}” is now with {chosen}", reason))
     return change.commit()

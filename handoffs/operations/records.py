@@ -161,7 +161,7 @@ def flag_late_arrival(handoff: Handoff, now: datetime) -> None:
 
 @transaction.atomic
 def make_handoff_live(handoff: Handoff, *, actor: Actor, now: datetime, reason: str = "") -> Handoff:
-    """Let a historical record that still runs be acted on: stages already due fire at the next sweep, once, in order."""
+    """Let a historical record that still runs be acted on: what is due fires at the next sweep, once, in order."""
     change = Change.lock(handoff, actor=actor, now=now)
     if not change.handoff.historical or not change.handoff.is_running:
         raise Conflict("not_historical", "Only a historical handoff that still runs can be made live.")

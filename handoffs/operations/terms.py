@@ -50,7 +50,7 @@ def change_sla(
     if record.sla_minutes == sla_minutes:
         return record
     before, record.sla_minutes, record.sla_is_own = record.sla_minutes, sla_minutes, True
-    change.note("sla_changed", reason=reason, before_minutes=before, after_minutes=sla_minutes)
+    change.note("sla_changed", reason=reason)
     text = f"“{record.subject}” now has {words.duration(sla_minutes * 60)} instead of {words.duration(before * 60)}"
     change.tell([record.owner], "sla_changed", words.Words(text, reason))
     return change.commit()
