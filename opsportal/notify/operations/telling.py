@@ -150,7 +150,7 @@ def _message(notice: Notice, now: datetime) -> Message:
         recipient_id=notice.person_id,
         topic=notice.topic,
         title=one_line(notice.title),
-        body=notice.body,
+        body=notice.body.replace("\x00", ""),
         url=notice.url,
         team=notice.team,
         about=notice.about,

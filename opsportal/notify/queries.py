@@ -1,0 +1,104 @@
+"""Reads for the pages, the API and other rooms."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Min, Q, QuerySet
+
+from opsportal.errors import NotFound
+from opsportal.identity.actors import Principal
+from opsportal.identity.models import Person
+from opsportal.identity.queries import person_of, visible_team_slugs, visible_teams
+from opsportal.notify import channels
+from opsportal.notify.models import Delivery, Destination, Message, PublishedEvent, Subscription
+from opsportal.notify.states import WAITING, DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """How sending stands: what waits, since when, what was given up, which hosts do not answer."""
+
+    waiting: int
+    oldest_due_at: datetime | None
+    given_up: int
+    silent_hosts: list[Destination]
+
+
+def list_messages(person: Person) -> QuerySet[Message]:
+    """A person's inbox: unread first, then the newest."""
+    unread_first = Q(read_at=None)
+    return (
+        Message.objects.filter(recipient=person)
+        .annotate(is_read=~unread_first)
+        .order_by("is_read", "-created_at", "-id")
+        .prefetch_related("deliveries")
+    )
+
+
+def count_unread(person: Any, now: datetime) -> int:
+    return Message.objects.filter(recipient=person, read_at=None).count()
+
+
+def list_deliveries(principal: Principal | None) -> QuerySet[Delivery]:
+    """What a principal may see of the log: their own messages, and what concerns teams they see.
+
+    Messages of other people are for those who see every team; names of teams stand on the row.
+    """
+    rows = Delivery.objects.select_related("message", "event", "subscription", "recipient")
+    slugs, person = visible_team_slugs(principal), person_of(principal)
+    if slugs is None:
+        return rows
+    ours = Q(event__isnull=False, team__in=[*slugs, ""])
+    return rows.filter(ours | Q(recipient=person) if person else ours)
+
+
+def get_delivery(principal: Principal | None, pk: int) -> Delivery:
+    """One delivery of the log; NotFound also when it is hidden."""
+    row = list_deliveries(principal).filter(pk=pk).first()
+    if row is None:
+        raise NotFound("unknown_delivery", "There is no such delivery.")
+    return row
+
+
+def list_subscriptions(principal: Principal | None) -> QuerySet[Subscription]:
+    """Subscriptions of visible teams, and those of no team."""
+    rows = Subscription.objects.select_related("team", "created_by")
+    teams = visible_teams(principal)
+    return rows if teams is None else rows.filter(Q(team=None) | Q(team__in=teams))
+
+
+def get_subscription(principal: Principal | None, pk: Any) -> Subscription:
+    """One subscription; NotFound also when it is hidden."""
+    row = list_subscriptions(principal).filter(pk=pk).first()
+    if row is None:
+        raise NotFound("unknown_webhook", "There is no such subscription.")
+    return row
+
+
+def get_outbox_state(now: datetime) -> OutboxState:
+    """The state of the whole outbox, by three short queries."""
+    due = Delivery.objects.filter(state__in=WAITING).aggregate(
+        waiting=Count("pk"), oldest=Min("next_attempt_at", filter=Q(next_attempt_at__lte=now))
+    )
+    given_up = Delivery.objects.filter(state=DeliveryState.DEAD).count()
+    silent = list(Destination.objects.filter(opened_at__isnull=False))
+    return OutboxState(due["waiting"], due["oldest"], given_up, silent)
+
+
+def list_unreachable() -> QuerySet[Person]:
+    """Active people whom nothing reaches but their inbox, as this installation is set up."""
+    house = channels.house()
+    people = Person.objects.filter(is_active=True)
+    if house.slack_host:
+        people = people.exclude(~Q(slack_id="") & ~Q(preference__slack=False))
+    if house.mail_host:
+        people = people.exclude(~Q(email="") & ~Q(preference__mail=False))
+    return people
+
+
+def list_by_trace(trace_id: str) -> tuple[list[Message], list[PublishedEvent]]:
+    """What was told under one trace id, oldest first, with its deliveries."""
+    messages = Message.objects.filter(trace_id=trace_id).select_related("recipient").prefetch_related("deliveries")
+    events = PublishedEvent.objects.filter(trace_id=trace_id).prefetch_related("deliveries__subscription")
+    return list(messages.order_by("created_at")), list(events.order_by("created_at"))

@@ -1,0 +1,86 @@
+"""A relay that kills itself with SIGKILL at a named point of its work, and otherwise drains the outbox once.
+
+Run as a process of its own: `python -m tests.notify.dying_relay POINT INSTANT`. Nothing of this is in the product:
+the points are laid around its functions from outside.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import django
+
+POINTS = (
+    "never",
+    "before claim",
+    "inside claim",
+    "after claim",
+    "mid send",
+    "after send",
+    "inside record",
+    "after record",
+)
+
+
+def die(*_: object, **__: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(point: str, now: datetime) -> None:
+    django.setup()
+    from opsportal.notify import aftermath, claims, relay, senders
+
+    def wrap(place: Any, name: str, *, before: bool = False, after: bool = False) -> None:
+        original: Callable[..., Any] = getattr(place, name)
+
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            if before:
+                die()
+            answer = original(*arguments, **named)
+            if after and answer is not None and answer != []:
+                die()
+            return answer
+
+        setattr(place, name, wrapped)
+
+    if point == "before claim":
+        wrap(claims, "claim", before=True)
+    elif point == "inside claim":
+        wrap(claims, "_lease", after=True)
+    elif point == "after claim":
+        wrap(claims, "claim", after=True)
+    elif point == "mid send":
+        post = senders.post
+
+        def slow_death(parcel: Any) -> Any:
+            threading.Timer(0.2, die).start()
+            return post(parcel)
+
+        senders.post = slow_death
+    elif point == "after send":
+        wrap(senders, "post", after=True)
+    elif point == "inside record":
+        original_move = claims._move
+
+        def move(*arguments: Any) -> Any:
+            original_move(*arguments)
+            die()
+
+        claims._move = move
+    elif point == "after record":
+        record = aftermath.record
+
+        def recorded(*arguments: Any) -> None:
+            record(*arguments)
+            die()
+
+        aftermath.record = recorded
+    print(relay.drain(now))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], datetime.fromisoformat(sys.argv[2]))
