@@ -4,6 +4,7 @@ DJANGO_SETTINGS_MODULE is set here and not in pyproject.toml: pytest-django woul
 `--db` is known, and the database must stand before the settings are read.
 """
 
+import atexit
 import os
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 def _start_database(kind: str) -> None:
     global DATABASE
     DATABASE = TestDatabase(kind)
+    atexit.register(DATABASE.stop)  # where the run ends before it is configured
     try:
         DATABASE.start()
     except PostgresMissing as missing:
