@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("opsportal.identity.urls")),
     path("", include("opsportal.audit.urls")),
     path("", include("opsportal.catalog.urls")),
+    path("", include("handoffs.urls")),
     path("api/v1/", include("opsportal.api_urls")),
     path("api/", include("opsportal.api.urls")),
     path("admin/", admin.site.urls),

@@ -56,7 +56,8 @@ def _in_words(field: forms.Field, value: Any) -> str:
         chosen = value if isinstance(value, QuerySet) else [value]
         return ", ".join(str(field.label_from_instance(each)) for each in chosen)
     if isinstance(field, forms.ChoiceField):
-        labels = {str(key): str(label) for key, label in flatten_choices(field.widget.choices)}
+        pairs: list[tuple[Any, Any]] = list(flatten_choices(getattr(field.widget, "choices", [])))
+        labels = {str(key): str(label) for key, label in pairs}
         values = value if isinstance(value, list | tuple) else [value]
         return ", ".join(labels.get(str(each), str(each)) for each in values)
     if isinstance(value, slice):

@@ -93,6 +93,7 @@ def list_page(
         "problem": problem,
         "has_filters": table.is_filtered,
         "csv_url": _with(request, format="csv", page=None) if csv_name else "",
+        "here": request.get_full_path(),
         "saved_filters": [each for provider in _saved_filters for each in provider(request, request.path)],
         "can_save_filters": bool(_saved_filters),
         "query": _with(request, page=None, format=None).lstrip("?"),

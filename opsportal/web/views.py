@@ -6,8 +6,10 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.template import loader
 from django.views.decorators.http import require_POST
 
+from opsportal import trace
 from opsportal.web import actions, theme
 
 
@@ -46,6 +48,12 @@ def csrf_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     sentence = "It may have moved, or it belongs to a team whose records you do not see."
     return _error(request, 404, "There is nothing at this address", sentence)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Our own failure. Drawn without context processors or database: those may be what failed."""
+    body = loader.get_template("500.html").render({"trace_id": trace.current_trace_id()})
+    return HttpResponse(body, status=500)
 
 
 def _error(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
