@@ -2,12 +2,14 @@
 
 from django.urls import URLPattern, URLResolver
 
+from handoffs import api as handoffs
 from opsportal.api import docs, routing
 from opsportal.audit import api as audit
 from opsportal.catalog import api as catalog
 from opsportal.identity import api as identity
 
 routes: list[routing.Route] = [
+    *handoffs.routes,
     *catalog.routes,
     *identity.routes,
     *audit.routes,

@@ -1,0 +1,6 @@
+"""/api/v1/: handoffs, their rules, the events of cases."""
+
+from handoffs.api.records import HandoffViewSet
+from handoffs.api.rules import RuleViewSet
+
+routes = [("handoffs", HandoffViewSet, "handoff"), ("handoff-rules", RuleViewSet, "handoff-rule")]

@@ -1,0 +1,24 @@
+"""Addresses of handoffs and rules."""
+
+from django.urls import include, path
+
+from handoffs.views import records, rules
+
+handoff_urls = [
+    path("", records.list_view, name="list"),
+    path("new/", records.create, name="create"),
+    *(path(f"bulk/{name}/", records.bulk, {"name": name}, name=f"bulk-{name}") for name in records.BULK),
+    path("<uuid:pk>/", records.detail, name="detail"),
+    path("<uuid:pk>/<slug:name>/", records.act, name="act"),
+]
+rule_urls = [
+    path("", rules.list_view, name="list"),
+    path("new/", rules.create, name="create"),
+    path("<slug:slug>/", rules.detail, name="detail"),
+    path("<slug:slug>/edit/", rules.edit, name="edit"),
+    path("<slug:slug>/<slug:name>/", rules.move, name="move"),
+]
+urlpatterns = [
+    path("handoffs/", include((handoff_urls, "handoffs"))),
+    path("rules/", include((rule_urls, "rules"))),
+]

@@ -1,0 +1,195 @@
+"""What the page of one handoff and the board show, assembled from queries and words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+
+from handoffs import pages, queries, timers, words
+from handoffs.engine.clock import Verdict
+from handoffs.filters import LATE
+from handoffs.models import Handoff
+from handoffs.queries import Step
+from handoffs.queries.boards import RECENT
+from handoffs.states import HandoffState
+from handoffs.views.moves import offered
+from opsportal.identity.models import Person
+from opsportal.notify.models import Delivery
+from opsportal.notify.states import DeliveryState
+
+SHOWN_PER_COLUMN = 12
+SHOWN_DELIVERIES = 30
+DELIVERY_TONES: dict[str, str] = {DeliveryState.DELIVERED: "good", DeliveryState.DEAD: "bad"}
+# Columns of the board: key, what it is called, tone, what an empty one means.
+COLUMNS = (
+    (LATE, "Late", "bad", "Nobody is waiting past a timer."),
+    (str(HandoffState.OPEN), "Open", "calm", "Nothing waits for an answer."),
+    (str(HandoffState.PAUSED), "On hold", "calm", "No clock is held."),
+    (str(HandoffState.RESPONDED), "Answered", "good", "Nothing was answered lately."),
+    (str(HandoffState.COMPLETED), "Completed", "good", "Nothing was completed lately."),
+)
+TONES = {
+    "handoff.alerted": "warn",
+    "handoff.breached": "bad",
+    "handoff.nobody_left": "bad",
+    "handoff.reassigned": "warn",
+    "handoff.responded": "good",
+    "handoff.completed": "good",
+    "handoff.breach_corrected": "good",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BoardColumn:
+    key: str
+    label: str
+    tone: str
+    note: str
+    empty: str
+    total: int
+    handoffs: list[Handoff]
+    more_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoryStep:
+    """A step as the page shows it; `noticed_later` says how long after it happened the portal heard of it."""
+
+    id: int
+    step: Step
+    tone: str
+    occurred_at: datetime
+    noticed_later: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    at: datetime
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    word: str
+    tone: str
+    sentence: str
+    at: datetime
+
+
+def context(handoff: Handoff, person: Person, now: datetime) -> dict[str, Any]:
+    """Everything templates/handoffs/story.html reads."""
+    verdict = queries.verdict_of(handoff, now)
+    badge, tone = pages.state_badge(handoff, verdict)
+    moves = offered(handoff, person)
+    return {
+        "handoff": handoff,
+        "badge": badge,
+        "tone": tone,
+        "sentence": pages.verdict_sentence(handoff, verdict, now),
+        "figures": pages.figures_of(handoff, verdict),
+        "steps": _steps(handoff),
+        "upcoming": _upcoming(handoff, now),
+        "flags": _flags(handoff),
+        "explanation": queries.explain_deadline(handoff, now=now),
+        "deliveries": _deliveries(handoff),
+        "record": _record(handoff, verdict),
+        "safe_url": handoff.url if handoff.url.startswith(("https://", "http://")) else "",
+        "primary_actions": [move for move in moves if move.is_primary],
+        "other_actions": [move for move in moves if not move.is_primary],
+    }
+
+
+def board_columns(handoffs: QuerySet[Handoff], now: datetime) -> list[BoardColumn]:
+    """The columns of the board over what the filters left: what runs by due instant, what ended newest first."""
+    return [_column(handoffs, now, *column) for column in COLUMNS]
+
+
+def _column(handoffs: QuerySet[Handoff], now: datetime, key: str, label: str, tone: str, empty: str) -> BoardColumn:
+    rows = _rows(handoffs, key, now)
+    total = rows.order_by().count()
+    shown = list(rows[:SHOWN_PER_COLUMN])
+    oldest = min((one.started_at for one in shown), default=None)
+    note = f"Oldest started {words.duration((now - oldest).total_seconds())} ago" if oldest else ""
+    address = f"{reverse('handoffs:list')}?state={key}"
+    return BoardColumn(key, label, tone, note, empty, total, shown, address if total > len(shown) else "")
+
+
+def _rows(handoffs: Any, key: str, now: datetime) -> QuerySet[Handoff]:
+    if key == LATE:
+        return handoffs.running().filter(missed_from__lte=now, historical=False).order_by("missed_from")  # type: ignore[no-any-return]
+    rows = handoffs.filter(state=key)
+    if key == HandoffState.OPEN:
+        return rows.exclude(missed_from__lte=now).order_by("due_at")  # type: ignore[no-any-return]
+    recent = rows.filter(started_at__gt=now - RECENT) if key != HandoffState.PAUSED else rows
+    return recent.order_by("-started_at")  # type: ignore[no-any-return]
+
+
+def _steps(handoff: Handoff) -> list[StoryStep]:
+    steps = queries.timeline_of(handoff)
+    return [_story_step(number, step) for number, step in enumerate(steps, start=1)]
+
+
+def _story_step(number: int, step: Step) -> StoryStep:
+    occurred_at = timers.read_instant(step.occurred_at) or step.at
+    lag = (step.at - occurred_at).total_seconds()
+    later = words.duration(lag) if lag >= 60 else ""
+    return StoryStep(number, step, TONES.get(step.action, "calm"), occurred_at, later)
+
+
+def _upcoming(handoff: Handoff, now: datetime) -> list[Upcoming]:
+    """What the ladder will do if nobody acts."""
+    if not handoff.is_running or handoff.historical or handoff.next_fire_at is None:
+        return []
+    ladder = {stage.percent: stage for stage in timers.stages_of(handoff.rule_version)}
+    ahead = [one for one in timers.read_deadlines(handoff.deadlines) if one.percent > handoff.fired_percent and one.at]
+    return [Upcoming(one.at, pages.upcoming_sentence(one.percent, ladder.get(one.percent))) for one in ahead if one.at]
+
+
+def _flags(handoff: Handoff) -> list[tuple[str, str]]:
+    """What a reader should know about the record itself: (tone, sentence)."""
+    flags = []
+    if handoff.backup_missing and handoff.is_running:
+        flags.append(("warn", "Nobody stands by: if the owner does not act, there is no one to take over."))
+    if handoff.late_on_arrival:
+        flags.append(
+            ("warn", f"It arrived {words.duration(handoff.ingest_lag_seconds)} after it began, past a stage already.")
+        )
+    if handoff.responder_unknown:
+        flags.append(("calm", "Who answered is not known; the answer counts all the same."))
+    if handoff.clock_skew:
+        flags.append(("calm", "The sender's clock and ours disagree by up to five minutes."))
+    return flags
+
+
+def _deliveries(handoff: Handoff) -> list[Told]:
+    """Every message and webhook about this record, and how it went."""
+    about = Q(message__about=str(handoff.pk)) | Q(event__about=str(handoff.pk))
+    rows = Delivery.objects.filter(about).select_related("message", "event", "subscription", "recipient")
+    return [_told(row) for row in rows.order_by("-id")[:SHOWN_DELIVERIES]]
+
+
+def _told(row: Delivery) -> Told:
+    whom = str(row.recipient or row.subscription or row.destination)
+    what = row.message.title if row.message else row.event.type if row.event else ""
+    return Told(row.get_state_display(), DELIVERY_TONES.get(row.state, "calm"),
+                f"{whom} by {row.get_channel_display()}: {what}", row.finished_at or row.created_at)  # fmt: skip
+
+
+def _record(handoff: Handoff, verdict: Verdict) -> list[tuple[str, str]]:
+    amount = f"{handoff.amount:,.2f}" if handoff.amount is not None else ""
+    lag = words.duration(handoff.ingest_lag_seconds) if handoff.ingest_lag_seconds >= 60 else ""
+    shown = [
+        ("Reference", handoff.external_ref),
+        ("Channel", handoff.channel),
+        ("ICP", handoff.icp),
+        ("Amount", amount),
+        ("Outcome", handoff.outcome),
+        ("Why it ran late", handoff.breach_reason),
+        ("Source", handoff.source),
+        ("Arrived", f"{lag} after it began" if lag else ""),
+        ("Cycle", str(handoff.cycle) if handoff.cycle > 1 else ""),
+        ("In business hours", "started inside" if handoff.within_business_hours else "started outside"),
+    ]
+    return [(label, value) for label, value in shown if value]
