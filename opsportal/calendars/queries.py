@@ -1,6 +1,6 @@
 """Reads of calendars. `business_time` is what every timer counts with."""
 
-from functools import lru_cache
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from opsportal.calendars.models import Calendar, CalendarQuerySet, CalendarVersi
 from opsportal.errors import NotFound
 from opsportal.identity.queries import visible_teams
 
-KEPT = 256  # compiled versions a process remembers
+KEPT = 256  # versions a process remembers
+_kept: dict[UUID, tuple[zones.Edition, BusinessTime]] = {}
 
 
 def business_time(version_id: UUID) -> BusinessTime:
@@ -20,21 +21,27 @@ def business_time(version_id: UUID) -> BusinessTime:
 
     A process compiles it once for each edition of the tz database, and shares it between threads.
     """
-    definition = _definition(version_id)
-    return _compiled(version_id, zones.edition(definition.timezone))
-
-
-@lru_cache(maxsize=KEPT)
-def _definition(version_id: UUID) -> Definition:
-    version = CalendarVersion.objects.filter(pk=version_id).first()
-    if version is None:
+    found = business_times([version_id]).get(version_id)
+    if found is None:
         raise NotFound("unknown_calendar_version", "There is no such version of a calendar.")
-    return version.definition
+    return found
 
 
-@lru_cache(maxsize=KEPT)
-def _compiled(version_id: UUID, edition: tuple[str, int, int]) -> BusinessTime:
-    return engine.compile(_definition(version_id))
+def business_times(version_ids: Iterable[UUID]) -> dict[UUID, BusinessTime]:
+    """Several versions at once, with at most one query; those that do not exist are left out."""
+    wanted = set(version_ids)
+    found = {key: kept[1] for key in wanted if (kept := _kept.get(key)) and kept[0] == _edition(kept[1].definition)}
+    if absent := wanted - found.keys():
+        for version in CalendarVersion.objects.filter(pk__in=absent):
+            clock = found[version.pk] = engine.compile(version.definition)
+            _kept[version.pk] = _edition(clock.definition), clock
+        for oldest in list(_kept)[:-KEPT]:
+            _kept.pop(oldest, None)
+    return found
+
+
+def _edition(definition: Definition) -> zones.Edition:
+    return zones.edition(definition.timezone)
 
 
 def current_version(slug: str) -> CalendarVersion:

@@ -87,7 +87,7 @@ def explain(definition: Definition, since: int, until: int, seconds: int, *, lim
         stretches=stretches,
         overrides=tuple(_overrides(definition, zone, since, listed_until))[:limit],
         closures=tuple(_closures(definition.closures, since, listed_until))[:limit],
-        clock_changes=tuple(_clock_changes(zone, since, listed_until))[:limit],
+        clock_changes=tuple(clock_changes(zone, since, listed_until))[:limit],
         complete=not stretches or stretches[-1].total == seconds,
     )
 
@@ -113,7 +113,8 @@ def _closures(closures: tuple[Closure, ...], since: int, until: int) -> Iterator
             yield UsedClosure(_utc(shut.since), _utc(shut.until), shut.reason)
 
 
-def _clock_changes(zone: Zone, since: int, until: int) -> Iterator[ClockChange]:
+def clock_changes(zone: Zone, since: int, until: int) -> Iterator[ClockChange]:
+    """The changes of the zone's offset in (since, until)."""
     for before, after in pairwise(zone.spans(since, until)):
         if before.offset != after.offset:
             yield ClockChange(_utc(after.since), before.offset, after.offset)

@@ -21,6 +21,9 @@ DAY = 86_400
 _NO_ZONE = frozenset({"Factory", "localtime", "posixrules"})
 
 
+Edition = tuple[str, int, int]  # path, modification time and size of a zone's file
+
+
 class Span(NamedTuple):
     """Between two instants (epoch seconds, half open) local time is UTC plus `offset` seconds."""
 
@@ -83,7 +86,7 @@ def names() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones()) - _NO_ZONE
 
 
-def edition(key: str) -> tuple[str, int, int]:
+def edition(key: str) -> Edition:
     """Tells two states of a zone's file apart, also after an upgrade under a running process."""
     path = _path(key)
     facts = path.stat()
@@ -115,7 +118,7 @@ def _path(key: str) -> Path:
 
 
 @lru_cache(maxsize=256)
-def _read(key: str, edition: tuple[str, int, int]) -> Zone:
+def _read(key: str, edition: Edition) -> Zone:
     content = Path(edition[0]).read_bytes()
     rule = content.rstrip(b"\n").rpartition(b"\n")[2]
     return Zone(key, ZoneInfo.from_file(BytesIO(content), key=key), _changes(content), ruled=b"," in rule)
