@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports templates relations lock sbom clean
+.PHONY: help demo test check lint types imports templates relations lock reference sbom clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -48,6 +48,9 @@ relations: $(DEVELOPMENT)
 lock: $(DEVELOPMENT) ## write both lock files from pyproject.toml; UPGRADE=1 takes newer versions
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --output-file requirements-dev.lock
+
+reference: $(DEVELOPMENT) ## write the reference part of docs/api.md from the schema
+	$(BIN)/python .ci/api_reference.py
 
 sbom: $(RUNTIME) ## write var/sbom.cdx.json: what a running portal consists of
 	$(BIN)/python .ci/sbom.py var/sbom.cdx.json

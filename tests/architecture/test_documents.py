@@ -1,6 +1,7 @@
 """What the documents say about the house is held against the house."""
 
 import re
+import runpy
 
 from tests.architecture.layers import ROOMS, ROOT
 
@@ -45,3 +46,9 @@ def test_the_drawing_of_the_rooms_names_them_all() -> None:
         room.name for room in ROOMS.values() if not room.optional and room.name.rpartition(".")[2] not in drawing
     ]
     assert missing == []
+
+
+def test_the_reference_says_what_the_schema_says() -> None:
+    page = runpy.run_path(str(ROOT / ".ci" / "api_reference.py"))["page"]
+    written = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert written == page(written), "`make reference` writes docs/api.md anew"
