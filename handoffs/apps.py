@@ -15,9 +15,12 @@ class HandoffsConfig(AppConfig):
         from opsportal.audit import sentences
         from opsportal.calendars import registry as calendars
         from opsportal.sweeps import registry as sweeps
+        from opsportal.web import navigation
 
         sentences.register(SENTENCES)
         sweeps.register("handoffs", sweep_handoffs, every=timedelta(seconds=10))
         sweeps.register("facts", sweep_facts, every=timedelta(seconds=30))
         calendars.register_deadlines(moved_deadlines)
         calendars.register_activation(adopt_calendar_version)
+        navigation.register("Work", "Handoffs", "handoffs:list", order=20, scope="handoffs:read")
+        navigation.register("Work", "Rules", "rules:list", order=25, scope="handoffs:read")

@@ -1,6 +1,6 @@
 """Forms over handoffs and rules. They read and check what was typed; the operations decide."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
@@ -116,9 +116,13 @@ class ActivateForm(web.Form):
 
 @dataclass(frozen=True, slots=True)
 class FieldGroup:
+    """One card of the editor: `fields` side by side, then `lines` of fields that belong together."""
+
     title: str
     fields: list[forms.BoundField]
     hint: str = ""
+    lines: list[list[forms.BoundField]] = field(default_factory=list)
+    kind: str = ""
 
 
 class RuleForm(web.Form):
@@ -169,19 +173,17 @@ class RuleForm(web.Form):
         super().__init__(*args, **{"initial": initial_of(rule) if rule else _first_ladder(), **kwargs})
         for number in range(LADDER_LINES):
             self.fields[f"percent_{number}"] = forms.IntegerField(
-                label=f"Stage {number + 1}, at percent of the timer", min_value=1, max_value=10_000, required=False
+                label="At percent", min_value=1, max_value=10_000, required=False
             )
             self.fields[f"actions_{number}"] = forms.MultipleChoiceField(
-                label=f"Stage {number + 1} does", choices=list(ACTION_WORDS.items()),
+                label=f"Stage {number + 1}", choices=list(ACTION_WORDS.items()),
                 widget=forms.CheckboxSelectMultiple, required=False,
             )  # fmt: skip
         for number in range(SEGMENT_LINES):
-            for key, label in (("channel", "channel"), ("icp", "ICP")):
-                self.fields[f"segment_{key}_{number}"] = forms.CharField(
-                    label=f"Segment {number + 1}, {label}", max_length=60, required=False
-                )
+            for key, label in (("channel", "Channel"), ("icp", "ICP")):
+                self.fields[f"segment_{key}_{number}"] = forms.CharField(label=label, max_length=60, required=False)
             self.fields[f"segment_minutes_{number}"] = forms.IntegerField(
-                label=f"Segment {number + 1}, minutes", min_value=1, max_value=MAX_SLA_MINUTES, required=False
+                label="Minutes", min_value=1, max_value=MAX_SLA_MINUTES, required=False
             )
         if rule is not None:
             self.fields["slug"].disabled = True
@@ -220,13 +222,14 @@ class RuleForm(web.Form):
                 "Five decisions",
                 self._bound("trigger", "target", "timer", "trace", "consequence"),
                 "One sentence each. A rule can be activated once all five are answered.",
+                kind="sentences",
             ),
             FieldGroup("Timer", self._bound("sla_minutes", "calendar", "stop_clock", "reopen", "grace_minutes")),
-            FieldGroup("Ladder", self._bound(*self._ladder_names()), "Each stage fires once, by itself, in order."),
+            FieldGroup("Ladder", [], "Each stage fires once, by itself, in order.", self._stage_lines(), "stage"),
             FieldGroup(
                 "People", self._bound("default_owner", "default_backup_owner", "fallback_person", "fallback_schedule")
             ),
-            FieldGroup("Other timers for some", self._bound(*self._segment_names()), "The first line that fits wins."),
+            FieldGroup("Other timers for some", [], "The first line that fits wins.", self._segment_lines()),
             FieldGroup("Events", self._bound(*sorted(EVENTS, reverse=True)), "The names as your systems send them."),
             FieldGroup("This version", self._bound("note")),
         ]
@@ -234,12 +237,12 @@ class RuleForm(web.Form):
     def _bound(self, *names: str) -> list[forms.BoundField]:
         return [self[name] for name in names]
 
-    def _ladder_names(self) -> list[str]:
-        return [f"{part}_{number}" for number in range(LADDER_LINES) for part in ("percent", "actions")]
+    def _stage_lines(self) -> list[list[forms.BoundField]]:
+        return [self._bound(f"percent_{number}", f"actions_{number}") for number in range(LADDER_LINES)]
 
-    def _segment_names(self) -> list[str]:
+    def _segment_lines(self) -> list[list[forms.BoundField]]:
         parts = ("channel", "icp", "minutes")
-        return [f"segment_{part}_{number}" for number in range(SEGMENT_LINES) for part in parts]
+        return [self._bound(*(f"segment_{part}_{number}" for part in parts)) for number in range(SEGMENT_LINES)]
 
     def _stages(self) -> list[dict[str, Any]]:
         data = self.cleaned_data

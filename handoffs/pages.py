@@ -134,7 +134,11 @@ def segment_in_words(segment: Mapping[str, Any]) -> tuple[str, str]:
 def upcoming_sentence(percent: int, stage: Stage | None) -> str:
     """What the ladder does next when nobody acts."""
     actions = actions_in_words(stage.actions) if stage and stage.actions else "Mark it breached."
-    return f"If nobody acts: {actions[0].lower()}{actions[1:]}" if percent <= BREACH_PERCENT else f"Then: {actions}"
+    return (
+        f"If nobody acts: {actions[0].lower()}{actions[1:]}"
+        if percent <= BREACH_PERCENT
+        else f"Then: {actions[0].lower()}{actions[1:]}"
+    )
 
 
 def _waiting(handoff: Handoff, verdict: Verdict, timer: str, spent: str) -> str:

@@ -23,7 +23,7 @@ class HandoffTable(tables.Table):
     state = tables.BadgeColumn(tone=lambda state: STATE_TONES[state])
     due_at = tables.DueColumn("Due")
     owner = tables.PersonColumn(order_by="owner__name")
-    rule = tables.Column(accessor="rule__name", order_by="rule__name")
+    rule = tables.Column("Rule", accessor="rule__name", order_by="rule__name")
     channel = tables.Column()
     started_at = tables.WhenColumn("Started")
 

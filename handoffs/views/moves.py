@@ -11,6 +11,7 @@ from opsportal.identity.models import Person
 from opsportal.identity.roles import CONFIGURE_HANDOFFS
 from opsportal.web.forms import Form
 
+ON_TIME_PERCENT = 100
 OPEN, PAUSED, RESPONDED = HandoffState.OPEN, HandoffState.PAUSED, HandoffState.RESPONDED
 COMPLETED = HandoffState.COMPLETED
 
@@ -172,5 +173,5 @@ def _fits(move: Move, handoff: Handoff) -> bool:
     if move.name in ("pause", "timer"):
         return handoff.is_running
     if move.name == "reason":
-        return handoff.missed or handoff.is_running
+        return handoff.missed or (handoff.is_running and handoff.fired_percent >= ON_TIME_PERCENT)
     return move.name != "live" or (handoff.historical and handoff.is_running)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -116,7 +116,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "sentences": [(name.capitalize(), getattr(terms, name)) for name in SENTENCES],
         "rungs": pages.rungs(effective_stages(terms.stages), terms.sla_minutes),
         "shadow": _shadow(rule, now),
-        "running": running.order_by("due_at")[:8],
+        "running": running.order_by(F("due_at").asc(nulls_last=True))[:8],
         "running_url": f"{reverse('handoffs:list')}?rule={rule.slug}&state=running",
         "running_empty": "Every record under it has been dealt with.",
         "terms": _terms(rule),

@@ -134,7 +134,7 @@ def _steps(handoff: Handoff) -> list[StoryStep]:
 def _story_step(number: int, step: Step) -> StoryStep:
     occurred_at = timers.read_instant(step.occurred_at) or step.at
     lag = (step.at - occurred_at).total_seconds()
-    later = words.duration(lag) if lag >= 60 else ""
+    later = words.duration(lag) if lag >= 60 and step.actor["kind"] != "system" else ""
     return StoryStep(number, step, TONES.get(step.action, "calm"), occurred_at, later)
 
 
