@@ -7,12 +7,18 @@ from opsportal.api import docs, routing
 from opsportal.audit import api as audit
 from opsportal.catalog import api as catalog
 from opsportal.identity import api as identity
+from opsportal.integrations import api as integrations
+from opsportal.notify import api as notify
+from opsportal.portal import api as portal
 
 routes: list[routing.Route] = [
     *handoffs.routes,
     *catalog.routes,
     *identity.routes,
     *audit.routes,
+    *portal.routes,
+    *notify.routes,
+    *integrations.routes,
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

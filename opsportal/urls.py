@@ -6,9 +6,12 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("opsportal.sweeps.urls")),
     path("", include("opsportal.web.urls")),
+    path("", include("opsportal.portal.urls")),
     path("", include("opsportal.identity.urls")),
     path("", include("opsportal.audit.urls")),
     path("", include("opsportal.catalog.urls")),
+    path("", include("opsportal.notify.urls")),
+    path("", include("opsportal.integrations.urls")),
     path("", include("handoffs.urls")),
     path("api/v1/", include("opsportal.api_urls")),
     path("api/", include("opsportal.api.urls")),

@@ -218,6 +218,9 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return f"{self.channel} {self.key} ({self.state})"
 
+    def channel_of(self) -> Channel:
+        return Channel(self.channel)
+
     @property
     def trace_id(self) -> str:
         return self.message.trace_id if self.message else self.published.trace_id

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet
 
-from opsportal.errors import NotFound
+from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import Principal
-from opsportal.identity.models import Person
+from opsportal.identity.models import Person, Team
 from opsportal.identity.queries import person_of, visible_team_slugs, visible_teams
 from opsportal.notify import channels
-from opsportal.notify.models import Delivery, Destination, Message, PublishedEvent, Subscription
-from opsportal.notify.states import WAITING, DeliveryState
+from opsportal.notify.engine import Reach, channels_for
+from opsportal.notify.models import Delivery, Destination, Message, Preference, PublishedEvent, Subscription
+from opsportal.notify.states import WAITING, Channel, DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +103,54 @@ def list_by_trace(trace_id: str) -> tuple[list[Message], list[PublishedEvent]]:
     messages = Message.objects.filter(trace_id=trace_id).select_related("recipient").prefetch_related("deliveries")
     events = PublishedEvent.objects.filter(trace_id=trace_id).prefetch_related("deliveries__subscription")
     return list(messages.order_by("created_at")), list(events.order_by("created_at"))
+
+
+def team_for(principal: Principal | None, slug: str | None) -> Team | None:
+    """The team a principal may make things for. Whoever sees some teams only has to stay within them.
+
+    Raises InvalidInput at team.
+    """
+    choices = list_teams(principal)
+    if slug is None:
+        own = list(choices[:2])
+        if visible_teams(principal) is None:
+            return None
+        if len(own) == 1:
+            return own[0]
+        raise InvalidInput("blank", "Name a team that you belong to.", field="team")
+    team = choices.filter(slug=slug).first()
+    if team is None:
+        raise InvalidInput("unknown_team", f"There is no team “{slug}”.", field="team")
+    return team
+
+
+def list_teams(principal: Principal | None) -> QuerySet[Team]:
+    """The teams a principal may name."""
+    teams = visible_teams(principal)
+    return Team.objects.all() if teams is None else Team.objects.filter(pk__in=teams)
+
+
+def sees_every_team(principal: Principal | None) -> bool:
+    return principal is not None and visible_teams(principal) is None
+
+
+def get_reach(person: Person) -> list[Channel]:
+    """How a person is told today, beside their inbox."""
+    preference = Preference.objects.filter(person=person).first() or Preference(person=person)
+    reach = Reach(person.slack_id, person.email, preference.slack, preference.mail)
+    return channels_for(reach, channels.house(), urgent=False)
+
+
+def list_recent(subscription: Subscription) -> list[Delivery]:
+    """The last deliveries to a subscription, newest first."""
+    return list(subscription.deliveries.select_related("event").order_by("-id")[:20])
+
+
+def count_by_state(subscription: Subscription) -> dict[str, int]:
+    """How many deliveries of a subscription wait, have arrived, were given up."""
+    counts: dict[str, int] = subscription.deliveries.aggregate(
+        waiting=Count("pk", filter=Q(state__in=WAITING)),
+        delivered=Count("pk", filter=Q(state=DeliveryState.DELIVERED)),
+        given_up=Count("pk", filter=Q(state=DeliveryState.DEAD)),
+    )
+    return counts

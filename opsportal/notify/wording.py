@@ -21,8 +21,13 @@ CHANNEL_FIELDS = ("rule", "owner", "backup_owner", "state", "due_at")
 
 def link(path: str) -> str:
     """The absolute address of a page; anything that is not a path of ours leads to the inbox."""
+    return f"{settings.BASE_URL}{path_of(path)}"
+
+
+def path_of(path: str) -> str:
+    """The path, when it is one of ours; else the inbox."""
     ours = path.startswith("/") and not path.startswith(("//", "/\\"))
-    return f"{settings.BASE_URL}{path if ours else '/inbox/'}"
+    return path if ours else "/inbox/"
 
 
 def title_of(messages: Sequence[Message]) -> str:

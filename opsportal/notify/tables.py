@@ -1,0 +1,148 @@
+"""The lists of deliveries and subscriptions."""
+
+import django_filters
+from django.db.models import Q, QuerySet
+
+from opsportal.notify.models import Delivery, Subscription
+from opsportal.notify.states import Channel, DeliveryState
+from opsportal.outbound.masking import mask
+from opsportal.web.filters import FilterSet
+from opsportal.web.tables import BadgeColumn, Column, LinkColumn, NumberColumn, Table, WhenColumn
+
+TONES = {
+    DeliveryState.PENDING: "warn",
+    DeliveryState.LEASED: "warn",
+    DeliveryState.DELIVERED: "good",
+    DeliveryState.MERGED: "good",
+    DeliveryState.DEAD: "bad",
+    DeliveryState.SUPPRESSED: "calm",
+}
+WORDS = {
+    DeliveryState.PENDING: "waits",
+    DeliveryState.LEASED: "being sent",
+    DeliveryState.DELIVERED: "delivered",
+    DeliveryState.MERGED: "in a digest",
+    DeliveryState.DEAD: "given up",
+    DeliveryState.SUPPRESSED: "dropped",
+}
+CHANNEL_WORDS = {
+    Channel.SLACK: "Slack message",
+    Channel.MAIL: "mail",
+    Channel.WEBHOOK: "signed webhook",
+    Channel.SLACK_WEBHOOK: "Slack channel",
+}
+
+
+def tone_of(state: str) -> str:
+    return TONES[DeliveryState(state)]
+
+
+def word_of(state: str) -> str:
+    return WORDS[DeliveryState(state)]
+
+
+def what_of(delivery: Delivery) -> str:
+    """What a delivery carries, in a few words."""
+    return delivery.message.title if delivery.message else delivery.published.type
+
+
+def destination_of(delivery: Delivery) -> str:
+    """Where it goes, without the address of a person."""
+    if delivery.recipient is not None:
+        return str(delivery.recipient)
+    return f"{delivery.subscribed.name} ({mask(delivery.host)})"
+
+
+class DeliveryTable(Table):
+    caption = "Deliveries"
+    empty_title = "Nothing was sent"
+    empty_sentence = "Every message and every event that leaves the portal stands here, with the answer it got."
+
+    what = LinkColumn("notify:delivery", accessor="pk", orderable=False, verbose_name="What")
+    state = BadgeColumn(tone=tone_of, word=word_of)
+    channel = Column(verbose_name="By")
+    destination = Column(accessor="pk", orderable=False, verbose_name="To")
+    attempts = NumberColumn()
+    last_error = Column(verbose_name="Answer", orderable=False)
+    created_at = WhenColumn(verbose_name="Decided")
+    finished_at = WhenColumn(verbose_name="Ended")
+
+    def render_what(self, record: Delivery) -> str:
+        return what_of(record)
+
+    value_what = render_what
+
+    def render_channel(self, value: str, record: Delivery) -> str:
+        return CHANNEL_WORDS[Channel(record.channel)]
+
+    def render_destination(self, record: Delivery) -> str:
+        return destination_of(record)
+
+    value_destination = render_destination
+
+
+class DeliveryFilter(FilterSet):
+    q = django_filters.CharFilter(label="Search", method="search", max_length=200)
+    state = django_filters.ChoiceFilter(choices=[(state.value, WORDS[state]) for state in DeliveryState])
+    channel = django_filters.ChoiceFilter(
+        label="Sent by", choices=[(channel.value, CHANNEL_WORDS[channel]) for channel in Channel]
+    )
+    subscription = django_filters.ModelChoiceFilter(queryset=Subscription.objects.all(), label="Subscription")
+    trace = django_filters.CharFilter(label="Trace id", method="with_trace", max_length=64)
+
+    class Meta(FilterSet.Meta):
+        model = Delivery
+        fields: list[str] = []
+
+    def search(self, queryset: QuerySet[Delivery], name: str, text: str) -> QuerySet[Delivery]:
+        return queryset.filter(
+            Q(message__title__icontains=text)
+            | Q(event__type__icontains=text)
+            | Q(recipient__name__icontains=text)
+            | Q(subscription__name__icontains=text)
+            | Q(last_error__icontains=text)
+        )
+
+    def with_trace(self, queryset: QuerySet[Delivery], name: str, trace_id: str) -> QuerySet[Delivery]:
+        return queryset.filter(Q(message__trace_id=trace_id) | Q(event__trace_id=trace_id))
+
+
+class SubscriptionTable(Table):
+    caption = "Webhooks"
+    empty_title = "Nobody outside listens yet"
+    empty_sentence = "A subscription tells a CRM or a Slack channel what happens here, signed and in order."
+
+    name = LinkColumn("notify:webhook")
+    state = BadgeColumn(tone=lambda word: "good" if word == "on" else "calm", accessor="enabled", orderable=False)
+    kind = Column(verbose_name="Sent as")
+    events = Column(orderable=False)
+    host = Column()
+    team = Column()
+    created_at = WhenColumn(verbose_name="Since")
+
+    def render_state(self, value: bool) -> object:
+        column: BadgeColumn = self.columns["state"].column
+        return column.render("on" if value else "off")
+
+    def value_state(self, value: bool) -> str:
+        return "on" if value else "off"
+
+    def render_events(self, value: list[str]) -> str:
+        return ", ".join(value)
+
+    def value_events(self, value: list[str]) -> str:
+        return " ".join(value)
+
+    def render_team(self, value: object) -> str:
+        return str(value)
+
+
+class SubscriptionFilter(FilterSet):
+    q = django_filters.CharFilter(label="Search", method="search", max_length=200)
+
+    class Meta(FilterSet.Meta):
+        model = Subscription
+        fields: list[str] = []
+
+    def search(self, queryset: QuerySet[Subscription], name: str, text: str) -> QuerySet[Subscription]:
+        return queryset.filter(Q(name__icontains=text) | Q(host__icontains=text))
