@@ -55,10 +55,11 @@ def duration(seconds: float | None) -> SafeString:
 
 
 @register.simple_tag
-def figure(label: str, value: object, note: object = "", tone: str = "") -> SafeString:
-    """One of at most four numbers of a page, inside `<dl class="figures">`."""
+def figure(label: str, value: object, note: object = "", tone: str = "", url: str = "") -> SafeString:
+    """One of at most four numbers of a page, inside `<dl class="figures">`; `url` is where it comes from."""
     shape = icon(f"tone-{tone}") if tone in TONES else ""
     note_html = format_html('<dd class="note">{}</dd>', note) if note else ""
+    value = format_html('<a href="{}">{}</a>', url, value) if url else value
     return format_html(
         '<div class="figure {}"><dt>{}</dt><dd class="value">{}{}</dd>{}</div>', tone, label, shape, value, note_html
     )

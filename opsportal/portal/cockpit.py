@@ -1,0 +1,165 @@
+"""The first page of the day: how many things need me, which first, what else runs late, and when idle, why."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.urls import reverse
+
+from handoffs.models import Handoff, HandoffQuerySet
+from handoffs.queries import Counts, count_for, list_handoffs, list_late, list_needing
+from handoffs.states import HandoffState
+from opsportal.approvals.models import Approval
+from opsportal.identity.models import Person
+from opsportal.identity.queries import visible_teams
+from opsportal.notify.models import Message
+from opsportal.notify.queries import count_unread, list_messages
+from opsportal.web import words
+
+SHOWN, SHOWN_BESIDE = 12, 6
+SOON = timedelta(minutes=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that waits for this person, with the instant by which it should be done and the button for it."""
+
+    title: str
+    url: str
+    note: str
+    deadline: datetime | None
+    button: str
+    button_url: str
+    is_late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cockpit:
+    """Everything the page shows. `needs` are by deadline, at most SHOWN; `need_count` is all of them."""
+
+    needs: list[Need]
+    need_count: int
+    late_count: int
+    approval_count: int
+    unread_count: int
+    counts: Counts
+    late_elsewhere: list[Handoff]
+    coming: list[Handoff]
+    unread: list[Message]
+    now: datetime
+
+    @property
+    def is_idle(self) -> bool:
+        return self.need_count == 0
+
+    @property
+    def tone(self) -> str:
+        if self.late_count:
+            return "bad"
+        return "warn" if self._next_is_soon else "good"
+
+    @property
+    def word(self) -> str:
+        return {"bad": "late", "warn": "due soon", "good": "in time" if self.need_count else "nothing waits"}[self.tone]
+
+    @property
+    def sentence(self) -> str:
+        """`3 things need you: 1 is late, the next runs out in 4 min.`"""
+        if self.is_idle:
+            return "Nothing needs you right now."
+        start = f"{words.count(self.need_count, 'thing needs', 'things need')} you"
+        parts = [f"{self.late_count} {'is' if self.late_count == 1 else 'are'} late"] if self.late_count else []
+        ahead = next((need.deadline for need in self.needs if need.deadline and not need.is_late), None)
+        if ahead is not None:
+            which = "the next" if self.need_count > 1 else "it"
+            parts.append(f"{which} runs out in {words.duration((ahead - self.now).total_seconds())}")
+        return f"{start}: {', '.join(parts)}." if parts else f"{start}."
+
+    @property
+    def idle_reason(self) -> str:
+        """Why there is nothing to do, and whether that is good."""
+        if not self.counts.running:
+            return "No timer is running. Handoffs arrive over the API, from events, or by hand."
+        running = words.count(self.counts.running, "handoff runs", "handoffs run")
+        if self.counts.late:
+            return f"None of yours runs; {running}, {self.counts.late} of them late with somebody else."
+        return f"None of yours runs; {running} elsewhere, all of them in time."
+
+    @property
+    def running_text(self) -> str:
+        """`47 running`"""
+        return f"{self.counts.running:,} running"
+
+    @property
+    def _next_is_soon(self) -> bool:
+        return any(need.deadline and need.deadline - self.now <= SOON for need in self.needs)
+
+
+def cockpit_of(person: Person, now: datetime) -> Cockpit:
+    """Assemble the page by a handful of short statements."""
+    mine = list_needing(person, now).exclude(state=HandoffState.PAUSED).prefetch_related(None)
+    owned = list(mine[: SHOWN + 1])
+    owned_count = len(owned) if len(owned) <= SHOWN else mine.order_by().count()
+    late_count = sum(_is_late(one, now) for one in owned)
+    if late_count > SHOWN:
+        late_count = mine.filter(missed_from__lte=now).order_by().count()
+    may_act = person.allows("handoffs:write")
+    approvals = _approvals(person, now)
+    needs = sorted([*(_handoff(one, now, may_act) for one in owned), *approvals], key=_by_deadline)
+    return Cockpit(
+        needs=needs[:SHOWN],
+        need_count=owned_count + len(approvals),
+        late_count=late_count,
+        approval_count=len(approvals),
+        unread_count=count_unread(person, now),
+        counts=count_for(person, now),
+        late_elsewhere=_beside(list_late(person, now).exclude(owner=person)),
+        coming=_beside(_coming(person, now)),
+        unread=list(list_messages(person).filter(read_at=None).prefetch_related(None)[:SHOWN_BESIDE]),
+        now=now,
+    )
+
+
+def _handoff(one: Handoff, now: datetime, may_act: bool) -> Need:
+    button_url = reverse("handoffs:act", args=[one.pk, "respond"]) if may_act and one.state == HandoffState.OPEN else ""
+    return Need(
+        title=one.subject,
+        url=one.get_absolute_url(),
+        note=one.rule.name,
+        deadline=one.due_at,
+        button="Respond",
+        button_url=button_url,
+        is_late=_is_late(one, now),
+    )
+
+
+def _approvals(person: Person, now: datetime) -> list[Need]:
+    """Requests this person may decide."""
+    waiting = Approval.objects.pending(now).exclude(requested_by=person).order_by("expires_at")
+    teams = visible_teams(person)
+    if teams is not None:
+        waiting = waiting.filter(Q(team=None) | Q(team__in=teams))
+    return [_approval(one) for one in waiting[:SHOWN]]
+
+
+def _approval(one: Approval) -> Need:
+    url = f"/approvals/{one.pk}/"
+    return Need(one.title, url, one.consequence, one.expires_at, "Decide", url, is_late=False)
+
+
+def _coming(person: Person, now: datetime) -> HandoffQuerySet:
+    """What runs out next with other people; what is on hold runs out for nobody."""
+    running = list_handoffs(person).running().filter(due_at__gt=now, historical=False)
+    return running.exclude(state=HandoffState.PAUSED).exclude(owner=person).order_by("due_at")
+
+
+def _beside(handoffs: HandoffQuerySet) -> list[Handoff]:
+    return list(handoffs.prefetch_related(None)[:SHOWN_BESIDE])
+
+
+def _is_late(one: Handoff, now: datetime) -> bool:
+    return one.missed_from is not None and one.missed_from <= now
+
+
+def _by_deadline(need: Need) -> tuple[bool, datetime | None]:
+    return need.deadline is None, need.deadline

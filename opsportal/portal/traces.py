@@ -1,0 +1,166 @@
+"""Everything that carries one trace id, on one line of time: what was decided, who was told, what became of that.
+
+A source answers the steps a principal may see; a room that joins adds its source to SOURCES.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+from django.urls import reverse
+
+from handoffs.models import Handoff
+from handoffs.queries import find_handoffs_with_trace
+from opsportal.audit import addresses, sentences
+from opsportal.audit import queries as audit
+from opsportal.audit.models import Entry
+from opsportal.identity.actors import Principal
+from opsportal.identity.queries import person_of, visible_team_slugs
+from opsportal.notify import queries as notify
+from opsportal.notify.models import Delivery, Message, PublishedEvent
+from opsportal.notify.states import DeliveryState
+
+LIMIT = 500
+TONES = {
+    "handoff.alerted": "warn",
+    "handoff.breached": "bad",
+    "handoff.nobody_left": "bad",
+    "handoff.reassigned": "warn",
+    "handoff.responded": "good",
+    "handoff.completed": "good",
+    "handoff.breach_corrected": "good",
+}
+DELIVERED = {
+    DeliveryState.DELIVERED: ("good", "arrived"),
+    DeliveryState.MERGED: ("good", "went out with others in one message"),
+    DeliveryState.DEAD: ("bad", "was given up"),
+    DeliveryState.SUPPRESSED: ("calm", "was held back"),
+    DeliveryState.PENDING: ("warn", "waits for its next attempt"),
+    DeliveryState.LEASED: ("calm", "is being sent"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened. `seconds` is how long it took itself, `gap_seconds` the time since the step before.
+
+    `kind`: audit, message, event or delivery. `url` leads to the record it is about, `source_url` to its own entry.
+    """
+
+    at: datetime
+    kind: str
+    name: str
+    tone: str
+    sentence: str
+    actor: str = ""
+    url: str = ""
+    source_url: str = ""
+    seconds: float | None = None
+    gap_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The whole line, oldest first. `broke` is the first step that went wrong; `is_cut` when more than LIMIT exist."""
+
+    trace_id: str
+    steps: list[Step]
+    handoffs: list[Handoff]
+    is_cut: bool
+
+    @property
+    def broke(self) -> Step | None:
+        return next((step for step in self.steps if step.tone == "bad"), None)
+
+    @property
+    def seconds(self) -> float:
+        """From the first to the last step."""
+        return (self.steps[-1].at - self.steps[0].at).total_seconds() if self.steps else 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.steps and not self.handoffs
+
+
+def get_trace(principal: Principal | None, trace_id: str) -> Trace:
+    """What a principal may see of a trace; an empty one where there is nothing, or nothing for them."""
+    handoffs = list(find_handoffs_with_trace(principal, trace_id).prefetch_related(None)[:50])
+    found = [step for source in SOURCES for step in islice(source(principal, trace_id, handoffs), LIMIT)]
+    found.sort(key=lambda step: step.at)
+    return Trace(trace_id, _with_gaps(found[:LIMIT]), handoffs, is_cut=len(found) > LIMIT)
+
+
+def _decisions(principal: Principal | None, trace_id: str, handoffs: Sequence[Handoff]) -> Iterable[Step]:
+    """The trail. Without the right to read all of it, the history of records one may see."""
+    entries = audit.entries_with_trace(trace_id, teams=visible_team_slugs(principal))
+    if principal is None or not principal.allows("audit:read"):
+        entries = entries.filter(subject_type="handoff", subject_id__in=[str(one.pk) for one in handoffs])
+    return map(_decision, entries[: LIMIT + 1])
+
+
+def _told(principal: Principal | None, trace_id: str, handoffs: Sequence[Handoff]) -> Iterable[Step]:
+    """Messages to people and events to subscribers, with what became of each."""
+    slugs, person = visible_team_slugs(principal), person_of(principal)
+    messages, events = notify.list_by_trace(trace_id)
+    for message in messages:
+        if slugs is None or message.recipient_id == (person and person.pk):
+            yield from _message(message)
+    for event in events:
+        if slugs is None or event.team == "" or event.team in slugs:
+            yield from _event(event)
+
+
+SOURCES: tuple[Callable[[Principal | None, str, Sequence[Handoff]], Iterable[Step]], ...] = (_decisions, _told)
+
+
+def _decision(entry: Entry) -> Step:
+    return Step(
+        at=entry.at,
+        kind="audit",
+        name=entry.action,
+        tone=TONES.get(entry.action, "calm"),
+        sentence=sentences.sentence(entry),
+        actor=sentences.actor_label(entry),
+        url=addresses.address_of(entry.subject_type, entry.subject_id),
+        source_url=f"/audit/{entry.pk}/",
+    )
+
+
+def _message(message: Message) -> Iterable[Step]:
+    deliveries = list(message.deliveries.all())
+    if not deliveries:
+        told = f"“{message.title}” stands in the inbox of {message.recipient}."
+        yield Step(message.created_at, "message", message.topic, "calm", told, url=message.url)
+    for delivery in deliveries:
+        what = f"“{message.title}” to {message.recipient} by {delivery.get_channel_display()}"
+        yield _delivery(delivery, what, message.topic, message.url)
+
+
+def _event(event: PublishedEvent) -> Iterable[Step]:
+    for delivery in event.deliveries.all():
+        yield _delivery(delivery, f"{event.type} to {delivery.subscription}", event.type, "")
+
+
+def _delivery(delivery: Delivery, what: str, name: str, url: str) -> Step:
+    tone, word = DELIVERED[DeliveryState(delivery.state)]
+    error = f": {delivery.last_error}" if delivery.last_error and tone != "good" else ""
+    ended = delivery.finished_at
+    return Step(
+        at=ended or delivery.created_at,
+        kind="delivery",
+        name=name,
+        tone=tone,
+        sentence=f"{what} {word}{error}.",
+        url=url,
+        source_url=reverse("notify:delivery", args=[delivery.pk]),
+        seconds=(ended - delivery.created_at).total_seconds() if ended else None,
+    )
+
+
+def _with_gaps(steps: list[Step]) -> list[Step]:
+    before = [None, *(step.at for step in steps)]
+    return [
+        replace(step, gap_seconds=None if at is None else (step.at - at).total_seconds())
+        for step, at in zip(steps, before, strict=False)
+    ]
