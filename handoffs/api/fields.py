@@ -11,7 +11,7 @@ from opsportal.api.serializers import Serializer
 from opsportal.audit.engine import Actor
 from opsportal.errors import Forbidden, InvalidInput, NotFound
 from opsportal.identity.actors import principal_of
-from opsportal.identity.models import Person
+from opsportal.identity.models import ApiToken, Person
 from opsportal.identity.queries import get_person
 from opsportal.identity.roles import CONFIGURE_HANDOFFS
 
@@ -73,3 +73,8 @@ def require_configuring(request: Request) -> None:
     principal = principal_of(request)
     if principal is None or not principal.allows(CONFIGURE_HANDOFFS):
         raise Forbidden("missing_scope", "Timers and rules at work are changed by an ops lead.")
+
+
+def source_of(request: Request) -> str:
+    """The sending system: what a token is fixed to."""
+    return request.auth.source if isinstance(request.auth, ApiToken) else ""

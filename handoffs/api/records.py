@@ -13,7 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from handoffs import operations, queries
-from handoffs.api.fields import MINUTES, ReasonOnlySerializer, SaidActorField, person_named, require_configuring, words
+from handoffs.api.fields import (
+    MINUTES,
+    ReasonOnlySerializer,
+    SaidActorField,
+    person_named,
+    require_configuring,
+    source_of,
+    words,
+)
 from handoffs.models import Handoff
 from handoffs.operations import NewHandoff
 from handoffs.shapes import handoff_data
@@ -23,7 +31,6 @@ from opsportal.api.serializers import DateTimeField, ModelSerializer, Serializer
 from opsportal.api.viewsets import ResourceViewSet
 from opsportal.errors import InvalidInput
 from opsportal.identity.actors import actor_of, principal_of
-from opsportal.identity.models import ApiToken
 
 
 class HandoffSerializer(ModelSerializer):
@@ -306,7 +313,7 @@ class HandoffViewSet(ResourceViewSet):
             # The credential answers for it; the words say on whose behalf.
             actor = replace(actor, label=f"{said.label} through {actor.label}")
         values |= {name: person_named(values[name], name) for name in ("owner", "backup_owner") if name in values}
-        moved = operation(handoff, actor=actor, now=self.now, source=_source(self.request), **values)
+        moved = operation(handoff, actor=actor, now=self.now, source=source_of(self.request), **values)
         return self.answer(moved)
 
     def _new(self) -> NewHandoff:
@@ -316,13 +323,8 @@ class HandoffViewSet(ResourceViewSet):
         if rule is None:
             raise InvalidInput("unknown_rule", f"There is no rule “{values['rule']}”.", field="rule")
         people = {name: person_named(values.get(name), name) for name in ("owner", "backup_owner")}
-        source = _source(self.request) or values.get("source", "")
+        source = source_of(self.request) or values.get("source", "")
         return NewHandoff(**{**values, **people, "rule": rule, "source": source})
-
-
-def _source(request: Request) -> str:
-    """The sending system: what a token is fixed to."""
-    return request.auth.source if isinstance(request.auth, ApiToken) else ""
 
 
 def _tag_reason(handoff: Handoff, *, occurred_at: datetime | None = None, **said: Any) -> Handoff:
