@@ -113,3 +113,8 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[s
         return
     with extra_postgres_database(os.environ["DATABASE_URL"]) as url:
         yield url
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are counted, not spelled: compressed ones hold the time, and the workers must agree on every name."""
+    return argname if isinstance(val, bytes) else None
