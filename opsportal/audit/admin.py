@@ -10,7 +10,6 @@ from opsportal.audit import queries, sentences
 from opsportal.audit.models import Entry, Seal, Verification
 from opsportal.sweeps.admin import ReadOnlyAdmin
 
-
 SHOWN = (
     *("id", "at", "actor_kind", "actor_id", "action", "subject_type", "subject_id"),
     *("team", "rule", "source", "trace_id", "cluster", "xid"),
@@ -23,13 +22,8 @@ class EntryAdmin(ReadOnlyAdmin):
     list_filter = ["source", "actor_kind"]
     search_fields = ["=trace_id", "=subject_id", "=actor_id"]
     show_full_result_count = False
-    fields = [
-        *(field.name for field in Entry._meta.fields if field.name != "commitment"),
-        "committed",
-        "told",
-        "detail",
-    ]
-    readonly_fields = fields
+    fields = ("told", "detail", *SHOWN, "committed")
+    readonly_fields = ("told", "detail", "committed")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
         return queries.visible_entries(queries.visible_teams(request.user))

@@ -23,23 +23,30 @@ SEAL_FIELDS = ("number", "sealed_at", "cluster", "last_xid", "last_id", "ceiling
 DIGESTS = ("root", "previous", "hash")
 
 
-def instant(at: datetime) -> str:
-    """An instant as it is hashed: UTC, always with microseconds."""
+def instant(at: datetime | None) -> str:
+    """An instant as it is hashed: UTC, always with microseconds. Empty for what somebody turned into no instant."""
+    if at is None:
+        return ""
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def digest(value: Any) -> str:
+    """Bytes in hex; also what somebody wrote into their column by hand, so that it is told as a change."""
+    return (value.encode() if isinstance(value, str) else bytes(value or b"")).hex()
 
 
 def entry_record(values: Iterable[Any]) -> Record:
     """The entry as it is hashed, from the values of ENTRY_FIELDS."""
     record = dict(zip(ENTRY_FIELDS, values, strict=True))
     record["at"] = instant(record["at"])
-    record["commitment"] = bytes(record["commitment"]).hex()
+    record["commitment"] = digest(record["commitment"])
     return record
 
 
 def seal_record(seal: Seal) -> Record:
     """The seal as it is hashed, with its `hash` and `leaves`."""
     record: Record = {name: getattr(seal, name) for name in SEAL_FIELDS}
-    record |= {name: bytes(getattr(seal, name)).hex() for name in (*DIGESTS, "leaves")}
+    record |= {name: digest(getattr(seal, name)) for name in (*DIGESTS, "leaves")}
     return record | {"sealed_at": instant(seal.sealed_at), "spans": _spans(seal)}
 
 
@@ -49,6 +56,12 @@ def _spans(seal: Seal) -> Spans:
         return [[int(first), int(last)] for first, last in json.loads(seal.spans)]
     except (ValueError, TypeError):
         return []
+
+
+def _members(seal: Seal) -> Spans:
+    """The spans, or nothing when they cannot be what the leaves were made of (a span of a billion would never end)."""
+    spans = _spans(seal)
+    return spans if sum(last - first + 1 for first, last in spans) == len(seal.leaves) // 32 else []
 
 
 def history(before: int) -> Iterator[Record]:
@@ -63,7 +76,7 @@ def sealed_records(first: int = 1, last: int | None = None, *, details: bool = T
     if last is not None:
         seals = seals.filter(number__lte=last)
     for group in _groups(seals):
-        spans = {seal.number: _spans(seal) for seal in group}
+        spans = {seal.number: _members(seal) for seal in group}
         found = _entries_in([span for each in spans.values() for span in each], details=details)
         for seal in group:
             yield from (found[key] for key in from_spans(spans[seal.number]) if key in found)
@@ -107,7 +120,7 @@ def _add_details(records: dict[int, Record], spans: Spans) -> None:
     for key, salt, body, erased_at in rows:
         if key in records:
             erased = instant(erased_at) if erased_at else None
-            records[key]["detail"] = {"salt": bytes(salt).hex(), "body": body, "erased_at": erased}
+            records[key]["detail"] = {"salt": digest(salt), "body": body, "erased_at": erased}
     for first, last in spans:
         for key in range(first, last + 1):
             if key in records:

@@ -196,7 +196,7 @@ class Verifier:
         if key in self._waiting:
             self._problem("inserted", key, f"Entry {key} is there twice.")
         leaf = leaf_hash(canonical(entry))
-        self._waiting[key] = _Written(key, int(entry["cluster"]), int(entry["xid"]), leaf)
+        self._waiting[key] = _Written(key, _number(entry["cluster"]), _number(entry["xid"]), leaf)
         if has_detail:
             self._detail(entry, detail)
 
@@ -266,6 +266,11 @@ class Verifier:
 
     def _problem(self, kind: str, place: int, sentence: str) -> None:
         self.report.add(Problem(kind, place, sentence))
+
+
+def _number(value: Any) -> int:
+    """SQLite keeps any text in a column of numbers; its hash tells that it was changed."""
+    return value if isinstance(value, int) else 0
 
 
 # --- Exports ---
