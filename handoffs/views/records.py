@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from handoffs import operations, queries
-from handoffs.filters import HandoffFilterSet
+from handoffs.filters import LATE, HandoffFilterSet
 from handoffs.forms import BreachReasonForm, NeedsReasonForm, NewHandoffForm, ReassignForm
 from handoffs.models import Handoff
 from handoffs.operations import NewHandoff
@@ -40,13 +40,10 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
     """The list, or with `?view=board` the columns by state."""
     now = clock.now()
     visible = Handoff.objects.visible_to(principal_of(request)).with_names()
-    context = {
-        "sentence": _now_sentence(queries.count_for(principal_of(request), now)),
-        "can_write": _may_write(request),
-        "view": "board" if request.GET.get("view") == "board" else "list",
-    }
-    if context["view"] == "board":
+    context: dict[str, Any] = {"can_write": _may_write(request)}
+    if request.GET.get("view") == "board":
         return _board(request, visible, context, now)
+    context |= {"view": "list", "sentence": _now_sentence(queries.count_for(principal_of(request), now))}
     return list_page(
         request,
         queryset=visible.order_by("-started_at", "-id"),
@@ -157,7 +154,10 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 def _board(request: HttpRequest, visible: QuerySet[Handoff], context: dict[str, Any], now: datetime) -> HttpResponse:
     filters = HandoffFilterSet(request.GET, queryset=visible, request=request)
     valid = filters.form.is_valid()
-    context |= {"title": "Handoffs", "filters": filters, "columns": story.board_columns(filters.qs, now)}
+    columns = story.board_columns(filters.qs, now)
+    late = next(column.total for column in columns if column.key == LATE)
+    sentence = f"{late} past their timer." if late else "Nobody is waiting past a timer."
+    context |= {"title": "Handoffs", "view": "board", "sentence": sentence, "filters": filters, "columns": columns}
     context["has_filters"] = any(request.GET.get(name) for name in filters.filters)
     return render(request, "handoffs/board.html", context, status=200 if valid else 400)
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 from django.urls import reverse
 
 from handoffs import pages, queries, timers, words
 from handoffs.engine.clock import Verdict
 from handoffs.filters import LATE
 from handoffs.models import Handoff
+from handoffs.models.handoffs import RUNNING
 from handoffs.queries import Step
 from handoffs.queries.boards import RECENT
 from handoffs.states import HandoffState
@@ -30,6 +31,13 @@ COLUMNS = (
     (str(HandoffState.RESPONDED), "Answered", "good", "Nothing was answered lately."),
     (str(HandoffState.COMPLETED), "Completed", "good", "Nothing was completed lately."),
 )
+ORDER = {
+    LATE: ("missed_from",),
+    HandoffState.OPEN: ("due_at",),
+    HandoffState.PAUSED: ("-started_at",),
+    HandoffState.RESPONDED: ("-started_at",),
+    HandoffState.COMPLETED: ("-started_at",),
+}
 TONES = {
     "handoff.alerted": "warn",
     "handoff.breached": "bad",
@@ -102,28 +110,33 @@ def context(handoff: Handoff, person: Person, now: datetime) -> dict[str, Any]:
 
 
 def board_columns(handoffs: QuerySet[Handoff], now: datetime) -> list[BoardColumn]:
-    """The columns of the board over what the filters left: what runs by due instant, what ended newest first."""
-    return [_column(handoffs, now, *column) for column in COLUMNS]
+    """The columns of the board over what the filters left: one query for the figures, one for the rows of each."""
+    conditions = _conditions(now)
+    figures = handoffs.order_by().aggregate(
+        **{f"{key}_total": Count("pk", filter=condition) for key, condition in conditions.items()},
+        **{f"{key}_oldest": Min("started_at", filter=condition) for key, condition in conditions.items()},
+    )
+    columns = []
+    for key, label, tone, empty in COLUMNS:
+        total, oldest = figures[f"{key}_total"], figures[f"{key}_oldest"]
+        shown = list(handoffs.filter(conditions[key]).order_by(*ORDER[key])[:SHOWN_PER_COLUMN]) if total else []
+        note = f"Oldest started {words.duration((now - oldest).total_seconds())} ago" if oldest else ""
+        more = f"{reverse('handoffs:list')}?state={key}" if total > len(shown) else ""
+        columns.append(BoardColumn(key, label, tone, note, empty, total, shown, more))
+    return columns
 
 
-def _column(handoffs: QuerySet[Handoff], now: datetime, key: str, label: str, tone: str, empty: str) -> BoardColumn:
-    rows = _rows(handoffs, key, now)
-    total = rows.order_by().count()
-    shown = list(rows[:SHOWN_PER_COLUMN])
-    oldest = min((one.started_at for one in shown), default=None)
-    note = f"Oldest started {words.duration((now - oldest).total_seconds())} ago" if oldest else ""
-    address = f"{reverse('handoffs:list')}?state={key}"
-    return BoardColumn(key, label, tone, note, empty, total, shown, address if total > len(shown) else "")
-
-
-def _rows(handoffs: Any, key: str, now: datetime) -> QuerySet[Handoff]:
-    if key == LATE:
-        return handoffs.running().filter(missed_from__lte=now, historical=False).order_by("missed_from")  # type: ignore[no-any-return]
-    rows = handoffs.filter(state=key)
-    if key == HandoffState.OPEN:
-        return rows.exclude(missed_from__lte=now).order_by("due_at")  # type: ignore[no-any-return]
-    recent = rows.filter(started_at__gt=now - RECENT) if key != HandoffState.PAUSED else rows
-    return recent.order_by("-started_at")  # type: ignore[no-any-return]
+def _conditions(now: datetime) -> dict[str, Q]:
+    """What stands in which column. What has ended is shown for a week."""
+    in_time = Q(missed_from=None) | Q(missed_from__gt=now)
+    recent = Q(started_at__gt=now - RECENT)
+    return {
+        LATE: RUNNING & Q(missed_from__lte=now, historical=False),
+        HandoffState.OPEN: Q(state=HandoffState.OPEN) & in_time,
+        HandoffState.PAUSED: Q(state=HandoffState.PAUSED) & in_time,
+        HandoffState.RESPONDED: Q(state=HandoffState.RESPONDED) & recent,
+        HandoffState.COMPLETED: Q(state=HandoffState.COMPLETED) & recent,
+    }
 
 
 def _steps(handoff: Handoff) -> list[StoryStep]:

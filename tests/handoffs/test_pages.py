@@ -220,7 +220,7 @@ def test_a_page_costs_a_bounded_number_of_queries(four, django_assert_max_num_qu
     client = browser(four.teammate)
     for path, most in (
         ("/handoffs/", 14),
-        ("/handoffs/?view=board", 24),
+        ("/handoffs/?view=board", 16),
         (four.handoff.get_absolute_url(), 16),
         ("/rules/", 12),
     ):
