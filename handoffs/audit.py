@@ -11,7 +11,9 @@ SENTENCES = {
     "handoff.paused": "{actor} held the clock: {reason}.",
     "handoff.resumed": "{actor} let the clock run on: {reason}.",
     "handoff.reopened": "{actor} reopened it ({extra[mode]}): {reason}.",
-    "handoff.sla_changed": "{actor} changed the timer from {before[sla_minutes]} to {after[sla_minutes]}: {reason}.",
+    "handoff.sla_changed": (
+        "{actor} changed the timer from {before[sla_minutes]} to {after[sla_minutes]} min: {reason}."
+    ),
     "handoff.reason_tagged": "{actor} noted why it ran past its timer: {extra[breach_reason]}.",
     "handoff.outcome_noted": "{actor} noted the outcome: {extra[outcome]}.",
     "handoff.made_live": "{actor} made it live; its timer acts from now on: {reason}.",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -106,9 +107,8 @@ def read_case(case_id: str, rules: Iterable[Rule], *, actor: Actor, now: datetim
         events = list(CaseEvent.objects.filter(case_id=case_id, event_name__in=names))
         _start(rule, case_id, events, actor=actor, now=now)
         records = _records(rule, case_id)
-        ends = [one.started_at for one in records[1:]] + [None]
-        for record, until in zip(records, ends, strict=True):
-            _stop(rule, record, events, until, now)
+        for record, following in zip_longest(records, records[1:]):
+            _stop(rule, record, events, following.started_at if following else None, now)
 
 
 def _matchers(rule: Rule) -> list[Mapping[str, Any]]:

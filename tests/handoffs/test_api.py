@@ -163,7 +163,17 @@ def test_every_action_moves_the_record_and_a_wrong_one_is_a_conflict():
     assert refusal["code"] == "invalid_transition"
     assert [step["action"] for step in caller.get(f"{path}timeline/").json()["results"]] == [
         f"handoff.{action}"
-        for action in "created paused resumed assigned reassigned responded completed reopened cancelled".split()
+        for action in [
+            "created",
+            "paused",
+            "resumed",
+            "assigned",
+            "reassigned",
+            "responded",
+            "completed",
+            "reopened",
+            "cancelled",
+        ]
     ]
 
 
