@@ -12,8 +12,8 @@ from opsportal.audit.models import Detail, Entry
 PLACEHOLDER = re.compile(r"\{(actor|subject|reason|rule)\}|\{(before|after|extra)\[([A-Za-z0-9_]+)\]\}")
 LONGEST_VALUE = 200
 NOTHING = "–"
-# What an empty reason leaves behind: "… to Kim: " and "… to Kim ()".
-DANGLING = re.compile(r"\s*(?:\(\s*\)|[:;,–—-]\s*)(?=\.?$)")
+# The reason with what leads to it: left out where nobody gave one ("… to Kim: {reason}", "… to Kim ({reason})").
+REASON = re.compile(r"\s*(?:\(\{reason\}\)|[:;,–—-]?\s*\{reason\})")
 
 _sentences: dict[str, str] = {}
 
@@ -38,10 +38,10 @@ def sentence(entry: Entry) -> str:
     """The entry as one sentence. Missing fields are a dash; an erased detail is told by kinds and keys."""
     detail = detail_of(entry)
     template = _sentences.get(entry.action, "{actor}: " + entry.action.replace("_", " ") + " {subject}: {reason}")
-    text = PLACEHOLDER.sub(lambda match: _value(entry, detail, *match.groups()), template)
     if not detail.get("reason"):
-        text = DANGLING.sub("", text)
-    return text.strip().removesuffix("..") + ("." if text.endswith("..") else "")
+        template = REASON.sub("", template)
+    text = PLACEHOLDER.sub(lambda match: _value(entry, detail, *match.groups()), template).strip()
+    return text[:-1] if text.endswith("..") else text
 
 
 def detail_of(entry: Entry) -> dict[str, Any]:

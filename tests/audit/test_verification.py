@@ -199,7 +199,8 @@ def _insert_copy(source: int, target: int, *, late: bool = False) -> None:
             [target, source],
         )
         cursor.execute(
-            "INSERT INTO audit_detail (entry_id, salt, body) SELECT %s, salt, body FROM audit_detail WHERE entry_id = %s",
+            "INSERT INTO audit_detail (entry_id, salt, body)"
+            " SELECT %s, salt, body FROM audit_detail WHERE entry_id = %s",
             [target, source],
         )
 
