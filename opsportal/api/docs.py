@@ -15,7 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from opsportal.api.permissions import principal_of
+from opsportal.api.permissions import KnownPermission
 
 Schema = dict[str, Any]
 
@@ -65,10 +65,9 @@ class SchemaView(APIView):
 
     schema = None
     metadata_class = None
+    permission_classes = [KnownPermission]
 
     def get(self, request: Request) -> HttpResponse:
-        if principal_of(request) is None:
-            self.permission_denied(request)
         return HttpResponse(json.dumps(document()), content_type="application/vnd.oai.openapi+json")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.core.signals import got_request_exception
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -113,7 +113,7 @@ class Problem:
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     """REST framework's hook: any exception of a view becomes a problem, unforeseen ones a logged 500."""
     problem = problem_of(exc)
-    if problem.status >= 500:
+    if problem.status >= 500 or isinstance(exc, IntegrityError):
         _report(exc, problem, context)
     response = Response(problem.body(), status=problem.status, headers=dict(problem.headers), content_type=CONTENT_TYPE)
     response.exception = True
@@ -134,6 +134,8 @@ def problem_of(exc: Exception) -> Problem:
         return Problem(413)
     if isinstance(exc, SuspiciousOperation | TooManyFieldsSent):
         return Problem(400)
+    if isinstance(exc, IntegrityError):  # two requests raced for what only one can have
+        return Problem(409)
     if isinstance(exc, DataError):
         return Problem(422, "out_of_range", "A value is outside the range that can be stored.")
     if isinstance(exc, OperationalError | InterfaceError):

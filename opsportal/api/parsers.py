@@ -80,8 +80,8 @@ def _integer(digits: str) -> int:
 
 def _check_depth(value: Any) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [inner for outer in level if isinstance(outer, dict | list) for inner in _children(outer)]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _children(outer) if isinstance(inner, dict | list)]
         if not level:
             return
     raise Malformed("too_deep", f"The body is nested deeper than {MAX_DEPTH}.")

@@ -38,6 +38,13 @@ def credential_of(principal: Principal) -> str:
     return f"{principal.__class__.__name__.lower()}:{principal.pk}"
 
 
+class KnownPermission(BasePermission):
+    """Any person or token, whatever they may do."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return principal_of(request) is not None
+
+
 class ScopePermission(BasePermission):
     """Views answer `required_scope()`; None means that any known principal may ask."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from rest_framework import serializers as drf
 from rest_framework.fields import empty
+from rest_framework.validators import UniqueValidator
 
 # What JSON type a field takes. Without this "5", 5.0 and true would all pass as the integer 5.
 JSON_TYPES: tuple[tuple[type[drf.Field[Any, Any, Any, Any]], tuple[type, ...], str], ...] = (
@@ -76,9 +77,18 @@ class Serializer(_Strict, drf.Serializer[Any]):
 
 
 class ModelSerializer(_Strict, drf.ModelSerializer[Any]):
-    """The base of every body that follows a model. Times are ours; writing stays with the operations."""
+    """The base of every body that follows a model. Times are ours; writing and uniqueness stay with the operations."""
 
     serializer_field_mapping = {**drf.ModelSerializer.serializer_field_mapping, models.DateTimeField: DateTimeField}
+
+    def build_standard_field(self, field_name: str, model_field: models.Field[Any, Any]) -> Any:
+        field_class, arguments = super().build_standard_field(field_name, model_field)
+        validators = arguments.get("validators", [])
+        arguments["validators"] = [each for each in validators if not isinstance(each, UniqueValidator)]
+        return field_class, arguments
+
+    def get_unique_together_validators(self) -> list[Any]:
+        return []
 
 
 def mistyped(field: "drf.Field[Any, Any, Any, Any]", value: Any) -> str | None:

@@ -24,10 +24,9 @@ class TeamSerializer(serializers.ModelSerializer):
         fields = ["slug", "name"]
 
 
-class PersonSerializer(serializers.Serializer):
-    """A person. `manager` and `team` are a user name and a slug; `roles` are viewer, analyst, ops_lead, admin."""
+class PersonChange(serializers.Serializer):
+    """What may be changed about a person: all but the user name, which other systems know them by."""
 
-    username = drf.CharField(max_length=150)
     name = drf.CharField(max_length=120)
     email = drf.EmailField(max_length=254, allow_blank=True, required=False)
     timezone = drf.CharField(
@@ -38,6 +37,12 @@ class PersonSerializer(serializers.Serializer):
     team = drf.CharField(max_length=60, allow_null=True, required=False)
     roles = drf.ListField(child=drf.ChoiceField(choices=[str(role) for role in Role]), required=False)
     active = drf.BooleanField(required=False)
+
+
+class PersonSerializer(PersonChange):
+    """A person. `manager` and `team` are a user name and a slug; `roles` are viewer, analyst, ops_lead, admin."""
+
+    username = drf.CharField(max_length=150)
 
     def to_representation(self, person: Person) -> dict[str, Any]:
         return {
@@ -106,13 +111,12 @@ class PersonViewSet(ResourceViewSet):
     search_fields = ("username", "name", "email")
     default_ordering = "name"
     query_fields = {"absences": page_fields()}
-    request_serializers = {"add_absence": AbsenceSerializer}
+    request_serializers = {"add_absence": AbsenceSerializer, "partial_update": PersonChange}
     response_serializers = {"add_absence": {201: AbsenceSerializer}, "end_absence": None}
     page_serializers = {"absences": AbsenceSerializer}
 
     def create(self, request: Request) -> Response:
         values = _with_references(self.body())
-        values.pop("active", None)
         person = operations.create_person(**values, actor=actor_of(request), now=self.now)
         return self.answer(person, status=201)
 

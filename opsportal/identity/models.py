@@ -9,6 +9,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 
 from opsportal import clock
@@ -58,6 +59,7 @@ class Person(AbstractUser):
         verbose_name = "person"
         verbose_name_plural = "people"
         ordering = ["name", "username"]
+        constraints = [models.UniqueConstraint(Lower("username"), name="identity_person_username_any_case")]
 
     def __str__(self) -> str:
         return self.name or self.username

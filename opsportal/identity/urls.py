@@ -1,7 +1,6 @@
 """Addresses of sign-in, people, teams, tokens and one's own account."""
 
 from django.urls import include, path
-from django.views.generic import RedirectView
 
 from opsportal.identity.views import access, account, people, teams, tokens
 
@@ -35,8 +34,7 @@ pages = [
 urlpatterns = [
     path("login/", access.SignIn.as_view(), name="login"),
     path("logout/", access.sign_out, name="logout"),
-    # One way in: the admin's own form would know neither the lock's page nor the trail.
-    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
+    path("admin/login/", access.admin_door),
     path("admin/logout/", access.sign_out),
     path("", include((pages, "identity"))),
 ]

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from opsportal.audit.engine import Actor
 from opsportal.identity import operations
@@ -27,10 +28,10 @@ def make_person(
     roles: Iterable[Role] = (Role.ANALYST,),
     team: Team | None = None,
     password: str | None = None,
-    **fields: object,
+    **fields: Any,
 ) -> Person:
     username = username or f"person{next(_numbers)}"
-    defaults = {"name": username.title(), "email": f"{username}@example.org"}
+    defaults: dict[str, Any] = {"name": username.title(), "email": f"{username}@example.org"}
     return operations.create_person(
         username=username, roles=roles, team=team, password=password, actor=SETUP, now=NOW, **{**defaults, **fields}
     )
@@ -43,7 +44,7 @@ def make_token(
     team: Team | None = None,
     person: Person | None = None,
     now: datetime | None = None,
-    **fields: object,
+    **fields: Any,
 ) -> tuple[ApiToken, str]:
     """A token that is valid at present (tests that steer the clock give `now`) and its text."""
     from opsportal import clock

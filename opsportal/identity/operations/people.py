@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Model
 
 from opsportal.audit.engine import Actor, Draft, Subject
@@ -30,6 +30,7 @@ def create_person(
     username: str,
     roles: Iterable[Role] = (),
     password: str | None = None,
+    active: bool = True,
     **fields: Any,
 ) -> Person:
     """A new person; without a password they cannot sign in until one is set. `fields` as in PERSON_FIELDS.
@@ -37,14 +38,11 @@ def create_person(
     Raises InvalidInputs for values the model refuses, Conflict when the user name is taken (in any case).
     """
     username = Person.normalize_username(username)
-    if Person.objects.filter(username__iexact=username).exists():
-        raise Conflict(
-            "username_taken", f"There is somebody with the user name “{username}” already.", field="username"
-        )
-    person = Person(username=username, date_joined=now, **fields)
+    person = Person(username=username, date_joined=now, is_active=active, **fields)
     person.set_password(password)
     _check(person)
-    person.save()
+    taken = Conflict("username_taken", f"There is somebody with the user name “{username}” already.", field="username")
+    _insert(person, taken)
     _grant(person, roles)
     record(_draft("person.created", person, actor, now, after=_values(person) | {"roles": person.roles}))
     return person
@@ -53,6 +51,8 @@ def create_person(
 @transaction.atomic
 def change_person(person: Person, *, actor: Actor, now: datetime, **changes: Any) -> Person:
     """Change fields of PERSON_FIELDS; the trail holds only what differs. Raises InvalidInputs."""
+    if unknown := set(changes) - set(PERSON_FIELDS):
+        raise TypeError(f"These are not changed here: {', '.join(unknown)}")
     person = _locked(person)
     before = _values(person)
     for name, value in changes.items():
@@ -128,11 +128,9 @@ def revise_person(
 @transaction.atomic
 def create_team(*, slug: str, name: str, actor: Actor, now: datetime) -> Team:
     """Raises InvalidInputs for a bad slug, Conflict for one that is taken."""
-    if Team.objects.filter(slug=slug).exists():
-        raise Conflict("slug_taken", f"There is a team “{slug}” already.", field="slug")
     team = Team(slug=slug, name=name)
     _check(team)
-    team.save()
+    _insert(team, Conflict("slug_taken", f"There is a team “{slug}” already.", field="slug"))
     record(
         Draft(actor, "team.created", Subject("team", slug, name), now, team=slug, after={"slug": slug, "name": name})
     )
@@ -179,6 +177,15 @@ def end_absence(absence: Absence, *, actor: Actor, now: datetime) -> None:
         absence.until = now
         absence.save(update_fields=["until"])
     record(_draft("absence.ended", absence.person, actor, now, before=before, after={"until": now}))
+
+
+def _insert(row: Model, taken: Conflict) -> None:
+    """The schema decides who came first; whoever came second is told so."""
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as refused:
+        raise taken from refused
 
 
 def _draft(action: str, person: Person, actor: Actor, now: datetime, **details: Any) -> Draft:

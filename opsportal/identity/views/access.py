@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.utils.crypto import salted_hmac
@@ -63,6 +64,14 @@ def account_key(request: HttpRequest, credentials: dict[str, Any] | None) -> str
     if person is not None:
         return person.username
     return f"unknown:{salted_hmac('opsportal.identity.unknown', typed.casefold()).hexdigest()[:32]}"
+
+
+@login_not_required
+def admin_door(request: HttpRequest) -> HttpResponse:
+    """One way in: the admin's own form would know neither the lock's page nor the trail."""
+    if request.user.is_authenticated:  # the admin sends people without the role here, and sign-in would send them back
+        raise PermissionDenied("The admin is for people with the Admin role.")
+    return redirect_to_login(request.GET.get("next") or "/admin/")
 
 
 @login_not_required
