@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver
 
 from handoffs import api as handoffs
 from opsportal.api import docs, routing
+from opsportal.approvals import api as approvals
 from opsportal.audit import api as audit
 from opsportal.catalog import api as catalog
 from opsportal.identity import api as identity
@@ -16,6 +17,7 @@ routes: list[routing.Route] = [
     *catalog.routes,
     *identity.routes,
     *audit.routes,
+    *approvals.routes,
     *portal.routes,
     *notify.routes,
     *integrations.routes,

@@ -9,6 +9,8 @@ urlpatterns = [
     path("", include("opsportal.portal.urls")),
     path("", include("opsportal.identity.urls")),
     path("", include("opsportal.audit.urls")),
+    path("", include("opsportal.approvals.urls")),
+    path("", include("opsportal.calendars.urls")),
     path("", include("opsportal.catalog.urls")),
     path("", include("opsportal.notify.urls")),
     path("", include("opsportal.integrations.urls")),

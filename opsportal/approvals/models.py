@@ -9,13 +9,33 @@ from django.db.models import F, Q
 
 from opsportal import ids
 from opsportal.approvals.states import Risk, State
+from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person, Team
+from opsportal.identity.queries import person_of, visible_teams
 
 
 class ApprovalQuerySet(models.QuerySet["Approval"]):
+    def visible_to(self, principal: Principal | None) -> "ApprovalQuerySet":
+        """What a principal asked for or decided, their teams', and what belongs to no team."""
+        if principal is None:
+            return self.none()
+        person = person_of(principal)
+        teams = visible_teams(principal)
+        if teams is None:
+            return self
+        own = Q(requested_by=person) | Q(decided_by=person) if person is not None else Q()
+        return self.filter(Q(team__isnull=True) | Q(team__in=teams) | own)
+
     def pending(self, now: datetime) -> "ApprovalQuerySet":
         """Waiting for a decision that still counts."""
         return self.filter(state=State.PENDING, expires_at__gt=now)
+
+    def in_state(self, state: State, now: datetime) -> "ApprovalQuerySet":
+        """As state_at() would answer, in SQL."""
+        over = Q(state__in=[State.PENDING, State.APPROVED], expires_at__lte=now)
+        if state == State.EXPIRED:
+            return self.filter(over | Q(state=State.EXPIRED))
+        return self.filter(state=state).exclude(over)
 
     def overdue(self, now: datetime) -> "ApprovalQuerySet":
         """Still written as pending or approved, though their time has passed."""

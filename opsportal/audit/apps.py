@@ -16,7 +16,7 @@ class AuditConfig(AppConfig):
 
         sentences.register(SENTENCES)
         registry.register("seal", sweep.seal, every=sweep.EVERY)
-        navigation.register("Records", "Audit", "audit:list", order=90, scope="audit:read")
+        navigation.register("Organisation", "Audit", "audit:list", order=950, scope="audit:read")
         post_migrate.connect(protect, sender=self)
 
 

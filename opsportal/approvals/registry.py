@@ -1,0 +1,74 @@
+"""Kinds of approvals: rooms above say who may decide one and what follows from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from opsportal.approvals.models import Approval
+from opsportal.audit.engine import Actor
+from opsportal.identity.models import Person
+from opsportal.identity.roles import Role
+
+OnApproved = Callable[[Approval, Actor, datetime], object]
+MayDecide = Callable[[Person, Approval], bool]
+Observer = Callable[[str, Approval, datetime], object]
+
+
+def is_ops_lead(person: Person, approval: Approval) -> bool:
+    """The usual answer to who may decide. Admins look after people and never approve (separation of duties)."""
+    return Role.OPS_LEAD in person.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    name: str
+    label: str
+    may_decide: MayDecide
+    on_approved: OnApproved | None
+
+
+_kinds: dict[str, Kind] = {}
+_observers: list[Observer] = []
+
+
+def register(
+    kind: str,
+    *,
+    label: str = "",
+    on_approved: OnApproved | None = None,
+    may_decide: MayDecide = is_ops_lead,
+) -> None:
+    """Make a kind known, from AppConfig.ready.
+
+    `on_approved(approval, actor, now)` runs in the transaction of the decision; what it raises undoes the decision.
+    `may_decide(person, approval)` is asked at the decision and again when the approval is used. That nobody decides
+    their own request holds for every kind.
+    """
+    _kinds[kind] = Kind(kind, label or kind.replace("_", " "), may_decide, on_approved)
+
+
+def get(kind: str) -> Kind:
+    """The kind; one whose room is gone can be decided by nobody."""
+    return _kinds.get(kind) or Kind(kind, kind.replace("_", " "), lambda person, approval: False, None)
+
+
+def is_known(kind: str) -> bool:
+    return kind in _kinds
+
+
+def labels() -> list[tuple[str, str]]:
+    return sorted((kind.name, kind.label) for kind in _kinds.values())
+
+
+def observe(observer: Observer) -> None:
+    """Have `observer(event, approval, now)` called in the transaction of each event, to tell people about it.
+
+    Events: requested, approved, refused, voided, expired, used.
+    """
+    if observer not in _observers:
+        _observers.append(observer)
+
+
+def notify(event: str, approval: Approval, now: datetime) -> None:
+    for observer in _observers:
+        observer(event, approval, now)
