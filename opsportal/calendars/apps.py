@@ -8,5 +8,7 @@ class CalendarsConfig(AppConfig):
     def ready(self) -> None:
         from opsportal.audit import sentences
         from opsportal.calendars.audit import SENTENCES
+        from opsportal.web import navigation
 
         sentences.register(SENTENCES)
+        navigation.register("Organisation", "Calendars", "calendars:calendars", order=910, scope="handoffs:read")

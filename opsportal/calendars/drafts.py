@@ -5,7 +5,7 @@ Reads and writes plain text; what it makes is the JSON spelling, which the engin
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -93,11 +93,18 @@ def _override(line: str) -> tuple[str, Pairs, str]:
     found = _DATE_LINE.fullmatch(line)
     if found is None:
         raise InvalidInput("bad_date", "Begin with the date, such as 2026-12-25.")
-    day, rest = found[1], found[2] or ""
+    day, rest = _real_date(found[1]), found[2] or ""
     hours = _HOURS.match(rest)
     if hours is None and rest[:1].isdigit():
         raise InvalidInput("bad_hours", "Write hours as 09:00–17:00, several with commas, or “closed” or “all day”.")
     return (day, read_hours(hours[1]), rest[hours.end() :].strip()) if hours else (day, [], rest.strip())
+
+
+def _real_date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InvalidInput("bad_date", f"There is no such date as {text}.") from None
 
 
 def _each_line(field: str, text: str, read: Callable[[str], Any]) -> None:

@@ -18,6 +18,7 @@ from opsportal.errors import Conflict, InvalidInput
 from opsportal.identity.models import Team
 
 UNCHANGED: Any = object()
+RESERVED = {"new"}  # the address of the form for a new one
 NOTHING = Definition(timezone="", weekly=((),) * 7)
 
 
@@ -193,7 +194,7 @@ def _team(team: Team | None) -> str:
 
 
 def _slug(slug: str) -> str:
-    if not slug or len(slug) > 60 or slugify(slug) != slug:
+    if not slug or len(slug) > 60 or slugify(slug) != slug or slug in RESERVED:
         raise InvalidInput("bad_slug", "Use up to 60 lower-case letters, digits and hyphens.", field="slug")
     return slug
 

@@ -6,6 +6,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from opsportal.calendars.engine import BusinessTime, Definition, Window
+from opsportal.calendars.engine.agenda import Day
 from opsportal.calendars.engine.changes import hours_in_words
 from opsportal.calendars.engine.definition import MIDNIGHT
 from opsportal.calendars.engine.explanation import ClockChange, Explanation
@@ -40,6 +41,7 @@ def week_seconds(definition: Definition) -> int:
 
 def state(clock: BusinessTime, now: datetime) -> tuple[bool, str]:
     """Whether it is open at `now`, and a sentence until when, in the calendar's local time."""
+    now = now.replace(microsecond=0)
     opening = clock.next_opening(now)
     if opening is None:
         return False, "Closed, and it does not open again."
@@ -54,8 +56,21 @@ def state(clock: BusinessTime, now: datetime) -> tuple[bool, str]:
 def local(instant: datetime, timezone: str) -> str:
     """“Tue 3 Nov 2026, 09:15 CET” in a calendar's zone; seconds only where there are some."""
     there = instant.astimezone(ZoneInfo(timezone))
+    return f"{there:%a} {there.day} {there:%b %Y}, {local_time(instant, timezone)}"
+
+
+def local_time(instant: datetime, timezone: str) -> str:
+    """“09:15 CET”."""
+    there = instant.astimezone(ZoneInfo(timezone))
     seconds = f":{there:%S}" if there.second else ""
-    return f"{there:%a} {there.day} {there:%b %Y, %H:%M}{seconds} {words.zone_name(there)}"
+    return f"{there:%H:%M}{seconds} {words.zone_name(there)}"
+
+
+def hours_of(day: Day) -> str:
+    """The hours of a date as they come out, and how much is open when closures cut into them."""
+    if not day.seconds:
+        return "closed"
+    return hours_in_words(day.windows) + (f", {open_time(day.seconds)} open" if day.closures else "")
 
 
 def offset(seconds: int) -> str:
