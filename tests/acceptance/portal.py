@@ -34,9 +34,7 @@ class Portal:
     logins: list[dict[str, str]]
     process: subprocess.Popen[bytes]
 
-    def call(
-        self, method: str, path: str, body: object = None, **headers: str
-    ) -> Answer:
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         """One API call with the demo's token. `path` is below /api/v1/."""
         request = urllib.request.Request(
             f"{self.url}/api/v1/{path}",
@@ -56,9 +54,7 @@ class Portal:
                     json.loads(answer.read() or b"null"),
                 )
         except urllib.error.HTTPError as error:
-            return Answer(
-                error.code, dict(error.headers), json.loads(error.read() or b"null")
-            )
+            return Answer(error.code, dict(error.headers), json.loads(error.read() or b"null"))
 
     def get(self, path: str) -> Any:
         answer = self.call("GET", path)
@@ -78,9 +74,7 @@ def free_port() -> int:
     return port
 
 
-def wait_for(
-    what: str, probe: Callable[[], Any], *, seconds: float, pause: float = 0.5
-) -> Any:
+def wait_for(what: str, probe: Callable[[], Any], *, seconds: float, pause: float = 0.5) -> Any:
     """Ask `probe` until it answers something true; its last answer is returned."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -95,11 +89,7 @@ def wait_for(
 def running_demo(directory: Path, **environment: str) -> Iterator[Portal]:
     """`manage.py demo` in its own process group, stopped the way Ctrl-C stops it."""
     port = free_port()
-    clean = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("DATABASE", "DJANGO"))
-    }
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("DATABASE", "DJANGO"))}
     process = subprocess.Popen(
         [
             sys.executable,
@@ -115,17 +105,13 @@ def running_demo(directory: Path, **environment: str) -> Iterator[Portal]:
         start_new_session=True,
     )
     try:
-        yield _ready_portal(
-            process, directory / "access.json", f"http://127.0.0.1:{port}"
-        )
+        yield _ready_portal(process, directory / "access.json", f"http://127.0.0.1:{port}")
     finally:
         os.killpg(process.pid, signal.SIGINT)
         process.wait(timeout=30)
 
 
-def _ready_portal(
-    process: subprocess.Popen[bytes], access_file: Path, url: str
-) -> Portal:
+def _ready_portal(process: subprocess.Popen[bytes], access_file: Path, url: str) -> Portal:
     def ready() -> bool:
         assert process.poll() is None, "the demo ended by itself"
         try:
