@@ -59,7 +59,7 @@ def _link(line: str) -> dict[str, str]:
     return {"label": label.strip() or url, "url": url}
 
 
-class AutomationForm(forms.ModelForm):
+class AutomationForm(forms.ModelForm):  # type: ignore[type-arg]
     links = LinksField()
 
     class Meta:

@@ -6,13 +6,11 @@ Not for people: `manage.py work` starts it in a process group of its own and rep
 import os
 import signal
 
-SUPERVISOR_VARIABLE = "OPSPORTAL_SUPERVISOR_PID"
-
 
 def main() -> None:
     from opsportal.sweeps import processes
 
-    processes.die_with_parent(int(os.environ[SUPERVISOR_VARIABLE]))
+    processes.die_as_asked()
     # The supervisor announces a graceful end to the whole group with SIGUSR1; only workers listen.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")

@@ -75,12 +75,12 @@ class BlindSpell(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"blind {self.from_at:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M}"
+
     @property
     def seconds(self) -> float:
         return (self.until - self.from_at).total_seconds()
-
-    def __str__(self) -> str:
-        return f"blind {self.from_at:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M}"
 
 
 class WorkHost(models.Model):

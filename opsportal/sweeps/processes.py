@@ -14,6 +14,19 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 PR_SET_PDEATHSIG = 1
+# Whoever starts one of our processes and wants it gone with itself puts its own id here.
+PARENT_VARIABLE = "OPSPORTAL_PARENT_PID"
+
+
+def bound_to_me(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """`environment` with the wish that the process dies with this one."""
+    return {**(environment or {}), PARENT_VARIABLE: str(os.getpid())}
+
+
+def die_as_asked() -> None:
+    """Follow the wish of whoever started this process, if there is one. Call it early."""
+    if parent := os.environ.get(PARENT_VARIABLE):
+        die_with_parent(int(parent))
 
 
 def die_with_parent(parent: int) -> None:
@@ -71,15 +84,17 @@ class Group:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def stop(self, *, patience: float) -> None:
-        """Ask for a graceful end, wait `patience` seconds for it, then kill what is left."""
-        if self._child.returncode is not None:
-            return
-        self.signal_all(signal.SIGUSR1)  # long tasks end after the piece of work in hand
-        self._signal_leader(signal.SIGTERM)
+        """Ask the leader for a graceful end, wait `patience` seconds for it, then kill what is left."""
+        self.ask_to_stop()
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline and not self.has_exited():
             time.sleep(0.05)
         self.kill()
+
+    def ask_to_stop(self) -> None:
+        if self._child.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> int | None:
         """SIGKILL for the whole group, then reap it. Returns the leader's exit code (negative: the signal)."""
@@ -92,10 +107,6 @@ class Group:
     def signal_all(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
             os.killpg(self.pid, number)
-
-    def _signal_leader(self, number: int) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
 
     def _reap_members(self) -> None:
         """Members become our children when we run as process 1 of a container; nobody else would reap them."""

@@ -52,10 +52,10 @@ def list_hosts(now: datetime) -> list[WorkHost]:
 
 
 def has_overdue_sweep(now: datetime, slack: timedelta) -> bool:
-    """Whether nobody has even tried some sweep for its interval and `slack`."""
-    attempts = dict(Sweep.objects.exclude(attempted_at=None).values_list("name", "attempted_at"))
-    late = (now - slack - sweep.every > (attempts.get(sweep.name) or now) for sweep in registry.all_sweeps())
-    return any(late)
+    """Whether some sweep has never been tried, or by nobody for its interval and `slack`."""
+    attempts = dict(Sweep.objects.values_list("name", "attempted_at"))
+    tried = ((sweep, attempts.get(sweep.name)) for sweep in registry.all_sweeps())
+    return any(at is None or at < now - slack - sweep.every for sweep, at in tried)
 
 
 def _age(sweep: registry.Registered, state: Sweep | None, now: datetime) -> SweepAge:

@@ -18,9 +18,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from opsportal import clock, ids
-from opsportal.sweeps import beats, operations, queries, schedules
+from opsportal.sweeps import beats, operations, processes, queries, schedules
 from opsportal.sweeps.broker import BEAT_LANE_VARIABLE
-from opsportal.sweeps.cluster import SUPERVISOR_VARIABLE
 from opsportal.sweeps.models import SweepRun
 from opsportal.sweeps.processes import Group
 
@@ -92,7 +91,7 @@ class Supervisor:
             self._start_cluster()
 
     def _start_cluster(self) -> None:
-        environment = {SUPERVISOR_VARIABLE: str(os.getpid()), BEAT_LANE_VARIABLE: beats.lane_of(self.host_id)}
+        environment = processes.bound_to_me({BEAT_LANE_VARIABLE: beats.lane_of(self.host_id)})
         self.cluster = Group([sys.executable, "-m", "opsportal.sweeps.cluster"], environment)
         self._last_beat = time.monotonic()
         self._next_beat = self._next_reconcile = 0.0
@@ -159,6 +158,7 @@ class Supervisor:
     def _shut_down(self) -> None:
         self.stand_in.end()
         if self.cluster:
+            self.cluster.signal_all(signal.SIGUSR1)  # a looping tick ends after the sweep in hand
             self.cluster.stop(patience=STOP_PATIENCE_SECONDS)
         self.stand_in.join(timeout=2)
         connections.close_all()  # the signal may have come in the middle of a statement

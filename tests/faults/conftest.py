@@ -9,7 +9,9 @@ from tests.faults.harness import Database
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    if request.config.getoption("--db") != "postgres":
+        pytest.skip("faults have a PostgreSQL of their own: they run once, with --db postgres")
     running = Database()
     try:
         running.migrate()

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from opsportal.sweeps import processes
 from opsportal.sweeps.supervisor import Supervisor
 
 
@@ -12,8 +13,10 @@ class Command(BaseCommand):
     help = "Run the worker: a supervised django-q2 cluster that is restarted when it hangs, until SIGTERM or Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        processes.die_as_asked()
         if options["verbosity"]:
             logging.getLogger("opsportal.sweeps").setLevel(logging.INFO)
-        self.stdout.write("The worker is running; Ctrl-C stops it.")
+            self.stdout.write("The worker is running; Ctrl-C stops it.")
         Supervisor().run()
-        self.stdout.write("The worker has stopped.")
+        if options["verbosity"]:
+            self.stdout.write("The worker has stopped.")

@@ -1,0 +1,143 @@
+"""`python -m opsportal.workbench.demo.live`: new chats and leads while somebody watches, and people who answer most.
+
+Touches only records that came from the demo's own CRM; whatever is sent in from outside is left to the portal.
+"""
+
+import heapq
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from random import Random
+from uuid import UUID
+
+from django.db import DatabaseError, close_old_connections
+
+from opsportal.sweeps import processes
+
+CHAT_EVERY, LEAD_EVERY = (25.0, 55.0), (240.0, 600.0)
+CRM = "https://crm.northbeam.example/records/"
+
+log = logging.getLogger("opsportal.demo")
+
+
+class Life:
+    """What is to happen next, in wall-clock time."""
+
+    def __init__(self, random: Random) -> None:
+        from opsportal.workbench.demo.cast import RING, reassemble
+        from opsportal.workbench.demo.leads import Leads
+
+        self.random = random
+        self.cast = reassemble()
+        self.leads = Leads(random, RING)
+        self.leads.number = int(time.time())  # references of one demo differ from start to start
+        self._waiting: list[tuple[datetime, int, Callable[[datetime], None]]] = []
+        self._order = itertools.count()
+
+    def begin(self, now: datetime) -> None:
+        """Whatever was left open by the demo's own CRM gets an answer; then chats and leads arrive."""
+        from handoffs.models import Handoff
+
+        for key in Handoff.objects.running().filter(source="crm", url__startswith=CRM).values_list("pk", flat=True):
+            self._answer_later(key, now + timedelta(seconds=self.random.uniform(10, 900)))
+        self._in(now, (1.0, 3.0), self._chat)
+        self._in(now, LEAD_EVERY, self._lead)
+
+    def step(self, now: datetime) -> None:
+        """Everything whose time has come. A database that is busy or away costs this one event."""
+        while self._waiting and self._waiting[0][0] <= now:
+            _, _, act = heapq.heappop(self._waiting)
+            try:
+                act(now)
+            except DatabaseError:
+                log.warning("The database did not take a step of the demo; the next one follows.")
+                close_old_connections()
+
+    def _in(self, now: datetime, seconds: tuple[float, float], act: Callable[[datetime], None]) -> None:
+        at = now + timedelta(seconds=self.random.uniform(*seconds))
+        heapq.heappush(self._waiting, (at, next(self._order), act))
+
+    def _chat(self, now: datetime) -> None:
+        from opsportal.workbench.demo.company import LIVE_CHAT
+
+        self._in(now, CHAT_EVERY, self._chat)
+        key = self._open(LIVE_CHAT, "C", "Chat with ", now)
+        # Most are answered in time, some after the first alert, some only by the backup.
+        spans = self.random.choices([(15, 105), (125, 215), (250, 340), (365, 420)], weights=[58, 22, 17, 3])[0]
+        self._answer_later(key, now + timedelta(seconds=self.random.uniform(*spans)))
+
+    def _lead(self, now: datetime) -> None:
+        from handoffs.models import Handoff
+        from opsportal.calendars.queries import business_time
+        from opsportal.workbench.demo.company import SPEED_TO_LEAD
+
+        self._in(now, LEAD_EVERY, self._lead)
+        key = self._open(SPEED_TO_LEAD, "L", "", now)
+        handoff = Handoff.objects.get(pk=key)
+        seconds = min(4200.0, self.random.lognormvariate(6.3, 1.0))
+        self._answer_later(key, business_time(handoff.calendar_version_id).add(now, max(20, round(seconds))))
+
+    def _open(self, slug: str, prefix: str, before: str, now: datetime) -> UUID:
+        from handoffs import operations
+        from handoffs.models import Rule
+        from opsportal import trace
+
+        lead = self.leads.make(now, prefix=prefix)
+        new = operations.NewHandoff(
+            rule=Rule.objects.select_related("current__calendar", "team").get(slug=slug),
+            subject=before + lead.subject,
+            external_ref=lead.reference,
+            owner=self.cast.people[lead.owner],
+            backup_owner=self.cast.people[self.cast.backup_of(lead.owner)],
+            started_at=now,
+            channel="chat" if prefix == "C" else lead.channel,
+            icp=lead.icp,
+            amount=lead.amount,
+            url=f"{CRM}{lead.reference}",
+            source="crm",
+            event_id=f"{slug}:{lead.reference}",
+        )
+        with trace.scope(source="api"):
+            return operations.create_handoff(new=new, actor=self.cast.crm_actor(), now=now).handoff.pk
+
+    def _answer_later(self, key: UUID, at: datetime) -> None:
+        heapq.heappush(self._waiting, (at, next(self._order), lambda now: self._answer(key, now)))
+
+    def _answer(self, key: UUID, now: datetime) -> None:
+        """Whoever has it by then answers and completes it, so that lists stay short."""
+        from handoffs import operations
+        from handoffs.models import Handoff
+        from opsportal import trace
+        from opsportal.errors import Conflict
+
+        handoff = Handoff.objects.select_related("owner").filter(pk=key).first()
+        if handoff is None or handoff.owner is None:
+            return
+        actor = self.cast.actor(handoff.owner.username)
+        with trace.scope(source="web"):
+            try:
+                operations.respond_to_handoff(handoff, actor=actor, now=now)
+                outcome = self.leads.pick((("meeting_set", 30), ("answered", 55), ("no_answer", 15)))
+                operations.complete_handoff(handoff, outcome=outcome, actor=actor, now=now)
+            except Conflict:
+                return  # somebody who watches was faster
+
+
+def main() -> None:
+    processes.die_as_asked()
+    import django
+
+    django.setup()
+    from opsportal import clock
+
+    life = Life(Random())
+    life.begin(clock.now())
+    while True:
+        life.step(clock.now())
+        time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    main()
