@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import prefetch_related_objects
 from django.urls import reverse
 
 from handoffs.models import Handoff, HandoffQuerySet
 from handoffs.queries import Counts, count_for, list_handoffs, list_late, list_needing
 from handoffs.states import HandoffState
 from opsportal.approvals.models import Approval
+from opsportal.approvals.queries import list_to_decide
 from opsportal.identity.models import Person
-from opsportal.identity.queries import visible_teams
 from opsportal.notify.models import Message
 from opsportal.notify.queries import count_unread, list_messages
 from opsportal.web import words
@@ -60,7 +60,11 @@ class Cockpit:
 
     @property
     def word(self) -> str:
-        return {"bad": "late", "warn": "due soon", "good": "in time" if self.need_count else "nothing waits"}[self.tone]
+        if self.late_count:
+            return f"{self.late_count} late"
+        if self.is_idle:
+            return "nothing waits"
+        return "due soon" if self._next_is_soon else "in time"
 
     @property
     def sentence(self) -> str:
@@ -97,6 +101,7 @@ class Cockpit:
 
 def cockpit_of(person: Person, now: datetime) -> Cockpit:
     """Assemble the page by a handful of short statements."""
+    prefetch_related_objects([person], "groups")  # every source asks for the roles
     mine = list_needing(person, now).exclude(state=HandoffState.PAUSED).prefetch_related(None)
     owned = list(mine[: SHOWN + 1])
     owned_count = len(owned) if len(owned) <= SHOWN else mine.order_by().count()
@@ -104,7 +109,7 @@ def cockpit_of(person: Person, now: datetime) -> Cockpit:
     if late_count > SHOWN:
         late_count = mine.filter(missed_from__lte=now).order_by().count()
     may_act = person.allows("handoffs:write")
-    approvals = _approvals(person, now)
+    approvals = [_approval(one) for one in list_to_decide(person, now)]
     needs = sorted([*(_handoff(one, now, may_act) for one in owned), *approvals], key=_by_deadline)
     return Cockpit(
         needs=needs[:SHOWN],
@@ -133,17 +138,8 @@ def _handoff(one: Handoff, now: datetime, may_act: bool) -> Need:
     )
 
 
-def _approvals(person: Person, now: datetime) -> list[Need]:
-    """Requests this person may decide."""
-    waiting = Approval.objects.pending(now).exclude(requested_by=person).order_by("expires_at")
-    teams = visible_teams(person)
-    if teams is not None:
-        waiting = waiting.filter(Q(team=None) | Q(team__in=teams))
-    return [_approval(one) for one in waiting[:SHOWN]]
-
-
 def _approval(one: Approval) -> Need:
-    url = f"/approvals/{one.pk}/"
+    url = reverse("approvals:approval", args=[one.pk])
     return Need(one.title, url, one.consequence, one.expires_at, "Decide", url, is_late=False)
 
 

@@ -44,7 +44,7 @@ class Group:
 
 def find(principal: Principal | None, text: str) -> list[Group]:
     """Groups with hits, the most exact first. Text shorter than SHORTEST finds nothing."""
-    text = text.replace("\x00", "").strip()[:LONGEST]
+    text = text.encode(errors="ignore").decode().replace("\x00", "").strip()[:LONGEST]
     if principal is None or len(text) < SHORTEST:
         return []
     groups = [source(principal, text) for source in SOURCES]

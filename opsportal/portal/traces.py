@@ -32,12 +32,12 @@ TONES = {
     "handoff.breach_corrected": "good",
 }
 DELIVERED = {
-    DeliveryState.DELIVERED: ("good", "arrived"),
-    DeliveryState.MERGED: ("good", "went out with others in one message"),
-    DeliveryState.DEAD: ("bad", "was given up"),
-    DeliveryState.SUPPRESSED: ("calm", "was held back"),
-    DeliveryState.PENDING: ("warn", "waits for its next attempt"),
-    DeliveryState.LEASED: ("calm", "is being sent"),
+    DeliveryState.DELIVERED: ("good", "It arrived"),
+    DeliveryState.MERGED: ("good", "It went out with others in one message"),
+    DeliveryState.DEAD: ("bad", "It was given up"),
+    DeliveryState.SUPPRESSED: ("calm", "It was held back"),
+    DeliveryState.PENDING: ("warn", "It waits for its next attempt"),
+    DeliveryState.LEASED: ("calm", "It is being sent"),
 }
 
 
@@ -130,16 +130,16 @@ def _decision(entry: Entry) -> Step:
 def _message(message: Message) -> Iterable[Step]:
     deliveries = list(message.deliveries.all())
     if not deliveries:
-        told = f"“{message.title}” stands in the inbox of {message.recipient}."
+        told = f"{message.recipient} was told in the inbox: {message.title}."
         yield Step(message.created_at, "message", message.topic, "calm", told, url=message.url)
     for delivery in deliveries:
-        what = f"“{message.title}” to {message.recipient} by {delivery.get_channel_display()}"
+        what = f"{message.recipient} was told by {delivery.get_channel_display()}: {message.title}"
         yield _delivery(delivery, what, message.topic, message.url)
 
 
 def _event(event: PublishedEvent) -> Iterable[Step]:
     for delivery in event.deliveries.all():
-        yield _delivery(delivery, f"{event.type} to {delivery.subscription}", event.type, "")
+        yield _delivery(delivery, f"{event.type} was sent to {delivery.subscription}", event.type, "")
 
 
 def _delivery(delivery: Delivery, what: str, name: str, url: str) -> Step:
@@ -151,7 +151,7 @@ def _delivery(delivery: Delivery, what: str, name: str, url: str) -> Step:
         kind="delivery",
         name=name,
         tone=tone,
-        sentence=f"{what} {word}{error}.",
+        sentence=f"{what}. {word}{error}.",
         url=url,
         source_url=reverse("notify:delivery", args=[delivery.pk]),
         seconds=(ended - delivery.created_at).total_seconds() if ended else None,

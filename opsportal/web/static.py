@@ -6,11 +6,14 @@ finders see. Files refer to each other by plain names, which are served too, wit
 
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.storage import StaticFilesStorage
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -34,6 +37,18 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
 
     def immutable_file_test(self, path: str, url: str) -> bool:
         return HASHED.search(url) is not None
+
+
+class HashedFinder(BaseFinder):
+    """Finds files by their hashed names, for servers that ask finders and not our middleware (tests, runserver)."""
+
+    def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
+        match = HASHED.search(path)
+        found = finders.find(path[: match.start()] + "." + path.rpartition(".")[2]) if match else None
+        return [found] if found and find_all else found or []
+
+    def list(self, ignore_patterns: Any) -> Iterator[Any]:
+        return iter(())
 
 
 @cache

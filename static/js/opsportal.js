@@ -1,9 +1,11 @@
 // Progressive touches: every page works without this file. It changes text of <time>, counts selections, moves focus.
 import { keepTimes } from "./time.js";
 import { keepBulk } from "./bulk.js";
+import { keepFresh } from "./refresh.js";
 
 keepTimes(document);
 keepBulk(document);
+keepFresh(document);
 
 for (const alert of document.querySelectorAll("[data-focus]")) alert.focus();
 

@@ -28,17 +28,16 @@ export function keepTimes(root) {
   // The page's own clock is the server's: a device with a wrong clock still counts down rightly.
   const served = Date.parse(root.documentElement.dataset.now ?? "");
   const offset = Number.isNaN(served) ? 0 : served - Date.now();
-  const times = [...root.querySelectorAll("time[data-ago], time[data-due]")];
   const tick = () => {
     if (root.hidden) return;
-    for (const time of times) {
+    for (const time of root.querySelectorAll("time[data-ago], time[data-due]")) {
       const seconds = (Date.parse(time.dateTime) - Date.now() - offset) / 1000;
       const words = "due" in time.dataset ? due(seconds) : ago(seconds);
       if (time.textContent !== words) time.textContent = words;
       if ("due" in time.dataset) time.parentElement.classList.toggle("overdue", seconds <= 0);
     }
   };
-  if (times.length) setInterval(tick, 1000);
+  setInterval(tick, 1000);
 
   root.addEventListener("click", (event) => {
     const time = event.target.closest("time[data-wall]");
