@@ -8,11 +8,11 @@ import heapq
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from handoffs import operations
 from handoffs.models import Handoff
@@ -268,8 +268,6 @@ class History:
 
 
 def _next_due() -> datetime | None:
-    """The earliest instant at which a timer is due; asked after every event, so in plain SQL."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT min(next_fire_at) FROM handoffs_handoff WHERE next_fire_at IS NOT NULL")
-        (text,) = cursor.fetchone()
-    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+    """The earliest instant at which a timer is due."""
+    waiting = Handoff.objects.filter(next_fire_at__isnull=False).order_by("next_fire_at")
+    return waiting.values_list("next_fire_at", flat=True).first()
