@@ -29,9 +29,11 @@ def clock_of(handoff: Handoff, pauses: Iterable[Pause]) -> Clock:
 
 
 def settle(handoff: Handoff, pauses: Iterable[Pause], now: datetime) -> Verdict:
-    """Write everything derived onto the record (not saved): due instants, the next one, the verdict. Returns the
-    verdict.
+    """Write everything derived onto the record (not saved): due instants, the next one, the verdict, which is returned.
+
+    A clock starts at the second it starts in, so that due minus start is the timer to the second.
     """
+    handoff.started_at = handoff.started_at.replace(microsecond=0)
     clock = clock_of(handoff, pauses)
     _settle_plan(handoff, clock)
     verdict = engine.judge(clock, now)

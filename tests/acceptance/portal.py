@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Answer:
+    """`headers` by lower-case name: servers spell them as they like."""
+
     status: int
     headers: dict[str, str]
     body: Any
@@ -50,11 +53,11 @@ class Portal:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return Answer(
                     answer.status,
-                    dict(answer.headers),
+                    _lower(answer.headers),
                     json.loads(answer.read() or b"null"),
                 )
         except urllib.error.HTTPError as error:
-            return Answer(error.code, dict(error.headers), json.loads(error.read() or b"null"))
+            return Answer(error.code, _lower(error.headers), json.loads(error.read() or b"null"))
 
     def get(self, path: str) -> Any:
         answer = self.call("GET", path)
@@ -65,6 +68,10 @@ class Portal:
         answer = self.call("POST", path, body)
         assert answer.status == expected, answer
         return answer.body
+
+
+def _lower(headers: Message) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def free_port() -> int:
@@ -97,7 +104,7 @@ def running_demo(directory: Path, **environment: str) -> Iterator[Portal]:
             "demo",
             "--port",
             str(port),
-            "--directory",
+            "--folder",
             str(directory),
         ],
         cwd=ROOT,

@@ -88,7 +88,7 @@ def test_a_lead_nobody_answers_alerts_its_owner_and_then_changes_hands(
     path = f"handoffs/{handoff['id']}/"
     again = portal.call("POST", "handoffs/", {"rule": "one-minute", "external_ref": "lead-4711", "subject": "x",
                                               "owner": "olga", "backup_owner": "bruno"})  # fmt: skip
-    assert (again.status, again.headers.get("Duplicate"), again.body["id"]) == (
+    assert (again.status, again.headers.get("duplicate"), again.body["id"]) == (
         200,
         "true",
         handoff["id"],

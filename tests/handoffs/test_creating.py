@@ -117,7 +117,7 @@ def test_a_rule_that_is_not_at_work_opens_nothing(mode: RuleMode) -> None:
 def test_people_who_left_and_timers_of_no_length_are_refused() -> None:
     rule = make_rule()
     with refused("inactive_person"):
-        post(rule, owner=make_person(is_active=False))
+        post(rule, owner=make_person(active=False))
     with refused("bad_minutes"):
         post(rule, sla_minutes=0)
     with refused("bad_minutes"):
