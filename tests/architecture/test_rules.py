@@ -37,6 +37,7 @@ BREAKS = [
     (rules.takes_time_from_above, "handoffs.engine.ladder", "from opsportal import clock, ids"),
     (rules.names_actor_and_now, "audited.operations", "def close(case, *, actor): ..."),
     (rules.names_actor_and_now, "audited.operations", "def close(case, actor, now): ..."),
+    (rules.names_actor_and_now, "audited.operations.closing", "def close(case, *, now): ..."),
     (rules.stays_in_its_concepts, "handoffs.utils", ""),
     (rules.stays_in_its_concepts, "handoffs.models", "class Rule(models.Model):\n    def save(self): ..."),
     (rules.stays_in_its_concepts, "handoffs.apps", "post_save.connect(notify)"),
@@ -62,7 +63,10 @@ KEEPS = [
 
 def _source(module: str, text: str, folder: Path) -> Source:
     (folder / "audit.py").touch()
-    return parse(folder / f"{module.rpartition('.')[2]}.py", text, module)
+    path = folder.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    path.parent.mkdir(exist_ok=True)
+    (path.parent / "__init__.py").write_text("from audited.operations.closing import close")
+    return parse(path, text, module)
 
 
 @pytest.mark.parametrize(("rule", "module", "text"), BREAKS)
