@@ -236,6 +236,25 @@ def test_refusing_needs_no_password(client, leader, dangerous):
     assert decide(client, dangerous, "refuse", reason="No").status_code == 302
 
 
+def test_the_list_narrows(client, leader, request_of_owner, dangerous):
+    client.force_login(leader)
+
+    def listed(query):
+        return {row.record.pk for row in client.get(f"/approvals/{query}").context["table"].paginated_rows}
+
+    both = {request_of_owner.pk, dangerous.pk}
+    assert listed("") == listed("?kind=probe_launch") == listed("?state=pending") == listed("?q=replay") == both
+    assert listed("?risk=dangerous") == {dangerous.pk}
+    assert listed("?state=expired") == listed("?q=nothing") == set()
+    assert client.get("/approvals/?state=nonsense").status_code == 400
+
+
+def test_the_list_comes_as_csv(client, leader, request_of_owner):
+    client.force_login(leader)
+    text = b"".join(client.get("/approvals/?format=csv").streaming_content).decode("utf-8-sig")
+    assert f"{request_of_owner.title},probe launch,guarded,pending,olga," in text
+
+
 # --- What people typed is text everywhere ---
 
 
