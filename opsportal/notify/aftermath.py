@@ -38,11 +38,10 @@ def _follow_up(results: Iterable[tuple[Claim, Outcome]], dead: Sequence[Delivery
     for delivery in dead:
         if delivery.channel == Channel.SLACK:
             _try_mail(delivery, now)
-    losers = {row.subscribed.pk: row.subscribed for row in dead if row.subscription_id}
-    for subscription in losers.values():
-        if subscription.pk in gone:
-            _switch_off(subscription, now)
-        _tell_owner(subscription, now)
+    for delivery in {row.subscription_id: row for row in dead if row.subscription_id}.values():
+        if delivery.subscription_id in gone:
+            _switch_off(delivery.subscribed, now)
+        _tell_owner(delivery, now)
 
 
 def _try_mail(delivery: Delivery, now: datetime) -> None:
@@ -62,8 +61,9 @@ def _switch_off(subscription: Subscription, now: datetime) -> None:
     subscriptions.disable_subscription(subscription, reason=reason, actor=RELAY, now=now)
 
 
-def _tell_owner(subscription: Subscription, now: datetime) -> None:
-    """Whoever set it up hears of it in the inbox, once an hour at most."""
+def _tell_owner(delivery: Delivery, now: datetime) -> None:
+    """Whoever set the subscription up hears of it, once an hour at most."""
+    subscription = delivery.subscribed
     owner = subscription.created_by_id
     if owner is None:
         return
@@ -74,6 +74,6 @@ def _tell_owner(subscription: Subscription, now: datetime) -> None:
         body="At least one event was given up after the last attempt. The delivery log shows the answers.",
         url=f"/deliveries/?state=dead&subscription={subscription.pk}",
         key=f"dead:{subscription.pk}:{now:%Y-%m-%dT%H}",
-        trace_id=f"subscription-{subscription.pk}",
+        trace_id=delivery.trace_id,
     )
     telling.tell_many([notice], now)

@@ -68,10 +68,9 @@ class PreferenceForm(Form):
     mail = forms.ChoiceField(choices=WISHES, required=False, label="Mail")
 
     @classmethod
-    def of(cls, preference: Preference | None, data: Any = None) -> "PreferenceForm":
+    def of(cls, preference: Preference) -> "PreferenceForm":
         words = {meaning: word for word, meaning in MEANINGS.items()}
-        initial = {name: words[getattr(preference, name, None)] for name in ("slack", "mail")}
-        return cls(data, initial=initial)
+        return cls(initial={"slack": words[preference.slack], "mail": words[preference.mail]})
 
     def wishes(self) -> dict[str, bool | None]:
         return {name: MEANINGS[self.cleaned_data[name]] for name in ("slack", "mail")}

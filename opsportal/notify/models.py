@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from opsportal.ids import new_id
-from opsportal.notify.states import WAITING, Channel, DeliveryState
+from opsportal.notify.states import CHANNEL_WORDS, WAITING, WORDS, Channel, DeliveryState
 
 
 class Message(models.Model):
@@ -56,8 +56,8 @@ class Subscription(models.Model):
     """
 
     class Kind(models.TextChoices):
-        WEBHOOK = Channel.WEBHOOK.value, "signed webhook"
-        SLACK_WEBHOOK = Channel.SLACK_WEBHOOK.value, "Slack channel"
+        WEBHOOK = Channel.WEBHOOK.value, CHANNEL_WORDS[Channel.WEBHOOK]
+        SLACK_WEBHOOK = Channel.SLACK_WEBHOOK.value, CHANNEL_WORDS[Channel.SLACK_WEBHOOK]
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     kind = models.CharField(max_length=15, choices=Kind, default=Kind.WEBHOOK)
@@ -134,7 +134,7 @@ class Delivery(models.Model):
     """
 
     key = models.CharField(max_length=240, unique=True)
-    channel = models.CharField(max_length=15, choices=[(c.value, c.value.replace("_", " ")) for c in Channel])
+    channel = models.CharField(max_length=15, choices=list(CHANNEL_WORDS.items()))
     message = models.ForeignKey(
         Message,
         null=True,
@@ -170,7 +170,7 @@ class Delivery(models.Model):
     urgent = models.BooleanField(default=False)
     state = models.CharField(
         max_length=12,
-        choices=[(s.value, s.value) for s in DeliveryState],
+        choices=list(WORDS.items()),
         default=DeliveryState.PENDING,
     )
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -217,9 +217,6 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.key} ({self.state})"
-
-    def channel_of(self) -> Channel:
-        return Channel(self.channel)
 
     @property
     def trace_id(self) -> str:

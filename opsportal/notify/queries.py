@@ -18,12 +18,11 @@ from opsportal.notify.states import WAITING, Channel, DeliveryState
 
 @dataclass(frozen=True, slots=True)
 class OutboxState:
-    """How sending stands: what waits, since when, what was given up, which hosts do not answer."""
+    """How sending stands: what waits, since when, what was given up."""
 
     waiting: int
     oldest_due_at: datetime | None
     given_up: int
-    silent_hosts: list[Destination]
 
 
 def list_messages(person: Person) -> QuerySet[Message]:
@@ -77,14 +76,21 @@ def get_subscription(principal: Principal | None, pk: Any) -> Subscription:
     return row
 
 
-def get_outbox_state(now: datetime) -> OutboxState:
-    """The state of the whole outbox, by three short queries."""
-    due = Delivery.objects.filter(state__in=WAITING).aggregate(
-        waiting=Count("pk"), oldest=Min("next_attempt_at", filter=Q(next_attempt_at__lte=now))
+def get_outbox_state(rows: QuerySet[Delivery], now: datetime) -> OutboxState:
+    """How sending stands for these deliveries, by one short query."""
+    unfinished = rows.select_related(None).order_by().filter(state__in=(*WAITING, DeliveryState.DEAD))
+    waiting = Q(state__in=WAITING)
+    counts = unfinished.aggregate(
+        waiting=Count("pk", filter=waiting),
+        oldest=Min("next_attempt_at", filter=waiting & Q(next_attempt_at__lte=now)),
+        given_up=Count("pk", filter=Q(state=DeliveryState.DEAD)),
     )
-    given_up = Delivery.objects.filter(state=DeliveryState.DEAD).count()
-    silent = list(Destination.objects.filter(opened_at__isnull=False))
-    return OutboxState(due["waiting"], due["oldest"], given_up, silent)
+    return OutboxState(counts["waiting"], counts["oldest"], counts["given_up"])
+
+
+def list_silent_hosts() -> list[Destination]:
+    """Hosts that are left alone for now, because they have not been answering."""
+    return list(Destination.objects.filter(opened_at__isnull=False))
 
 
 def list_unreachable() -> QuerySet[Person]:
@@ -134,9 +140,13 @@ def sees_every_team(principal: Principal | None) -> bool:
     return principal is not None and visible_teams(principal) is None
 
 
-def get_reach(person: Person) -> list[Channel]:
+def get_preference(person: Person) -> Preference:
+    """What a person wishes; without a wish an empty, unsaved one."""
+    return Preference.objects.filter(person=person).first() or Preference(person=person)
+
+
+def get_reach(person: Person, preference: Preference) -> list[Channel]:
     """How a person is told today, beside their inbox."""
-    preference = Preference.objects.filter(person=person).first() or Preference(person=person)
     reach = Reach(person.slack_id, person.email, preference.slack, preference.mail)
     return channels_for(reach, channels.house(), urgent=False)
 

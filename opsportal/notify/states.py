@@ -22,6 +22,20 @@ class DeliveryState(StrEnum):
 
 
 _S = DeliveryState
+WORDS = {
+    _S.PENDING: "waits",
+    _S.LEASED: "being sent",
+    _S.DELIVERED: "delivered",
+    _S.MERGED: "in a digest",
+    _S.DEAD: "given up",
+    _S.SUPPRESSED: "dropped",
+}
+CHANNEL_WORDS = {
+    Channel.SLACK: "Slack message",
+    Channel.MAIL: "mail",
+    Channel.WEBHOOK: "signed webhook",
+    Channel.SLACK_WEBHOOK: "Slack channel",
+}
 TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     _S.PENDING: frozenset({_S.LEASED, _S.MERGED, _S.DEAD, _S.SUPPRESSED}),
     _S.LEASED: frozenset({_S.LEASED, _S.PENDING, _S.DELIVERED, _S.DEAD, _S.SUPPRESSED}),

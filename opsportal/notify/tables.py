@@ -2,9 +2,12 @@
 
 import django_filters
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 
+from opsportal.identity.actors import principal_of
 from opsportal.notify.models import Delivery, Subscription
-from opsportal.notify.states import Channel, DeliveryState
+from opsportal.notify.queries import list_subscriptions
+from opsportal.notify.states import CHANNEL_WORDS, WORDS, Channel, DeliveryState
 from opsportal.outbound.masking import mask
 from opsportal.web.filters import FilterSet
 from opsportal.web.tables import BadgeColumn, Column, LinkColumn, NumberColumn, Table, WhenColumn
@@ -17,28 +20,13 @@ TONES = {
     DeliveryState.DEAD: "bad",
     DeliveryState.SUPPRESSED: "calm",
 }
-WORDS = {
-    DeliveryState.PENDING: "waits",
-    DeliveryState.LEASED: "being sent",
-    DeliveryState.DELIVERED: "delivered",
-    DeliveryState.MERGED: "in a digest",
-    DeliveryState.DEAD: "given up",
-    DeliveryState.SUPPRESSED: "dropped",
-}
-CHANNEL_WORDS = {
-    Channel.SLACK: "Slack message",
-    Channel.MAIL: "mail",
-    Channel.WEBHOOK: "signed webhook",
-    Channel.SLACK_WEBHOOK: "Slack channel",
-}
 
 
-def tone_of(state: str) -> str:
-    return TONES[DeliveryState(state)]
+TONE_OF_WORD = {WORDS[state]: tone for state, tone in TONES.items()}
 
 
-def word_of(state: str) -> str:
-    return WORDS[DeliveryState(state)]
+def tone_of(word: str) -> str:
+    return TONE_OF_WORD[word]
 
 
 def what_of(delivery: Delivery) -> str:
@@ -59,7 +47,7 @@ class DeliveryTable(Table):
     empty_sentence = "Every message and every event that leaves the portal stands here, with the answer it got."
 
     what = LinkColumn("notify:delivery", accessor="pk", orderable=False, verbose_name="What")
-    state = BadgeColumn(tone=tone_of, word=word_of)
+    state = BadgeColumn(tone=tone_of)
     channel = Column(verbose_name="By")
     destination = Column(accessor="pk", orderable=False, verbose_name="To")
     attempts = NumberColumn()
@@ -72,13 +60,14 @@ class DeliveryTable(Table):
 
     value_what = render_what
 
-    def render_channel(self, value: str, record: Delivery) -> str:
-        return CHANNEL_WORDS[Channel(record.channel)]
-
     def render_destination(self, record: Delivery) -> str:
         return destination_of(record)
 
     value_destination = render_destination
+
+
+def visible_subscriptions(request: HttpRequest) -> QuerySet[Subscription]:
+    return list_subscriptions(principal_of(request))
 
 
 class DeliveryFilter(FilterSet):
@@ -87,7 +76,7 @@ class DeliveryFilter(FilterSet):
     channel = django_filters.ChoiceFilter(
         label="Sent by", choices=[(channel.value, CHANNEL_WORDS[channel]) for channel in Channel]
     )
-    subscription = django_filters.ModelChoiceFilter(queryset=Subscription.objects.all(), label="Subscription")
+    subscription = django_filters.ModelChoiceFilter(queryset=visible_subscriptions, label="Subscription")
     trace = django_filters.CharFilter(label="Trace id", method="with_trace", max_length=64)
 
     class Meta(FilterSet.Meta):

@@ -15,7 +15,7 @@ from opsportal.identity.actors import actor_of, principal_of
 from opsportal.identity.permissions import scope_required
 from opsportal.identity.views.pages import Outcome, form_page, signed_in
 from opsportal.notify import forms, operations, queries, tables, wording
-from opsportal.notify.models import Delivery, Message, Preference, Subscription
+from opsportal.notify.models import Delivery, Message, Subscription
 from opsportal.notify.states import RESTARTABLE
 from opsportal.web import words
 from opsportal.web.actions import Done, post_action
@@ -29,7 +29,7 @@ INBOX_PAGE = 30
 
 def inbox(request: HttpRequest) -> HttpResponse:
     me, now = signed_in(request), clock.now()
-    rows = queries.list_messages(me)
+    rows, preference = queries.list_messages(me), queries.get_preference(me)
     topic = request.GET.get("topic", "")
     page = Paginator(rows.filter(topic=topic) if topic else rows, INBOX_PAGE).get_page(request.GET.get("page"))
     unread = queries.count_unread(me, now)
@@ -42,8 +42,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "sentence": "What the portal has told you, whichever way it reached you.",
         "topics": list(me.messages.order_by("topic").values_list("topic", flat=True).distinct()[:20]),
         "topic": topic,
-        "reach": queries.get_reach(me),
-        "form": forms.PreferenceForm.of(Preference.objects.filter(person=me).first()),
+        "reach": queries.get_reach(me, preference),
+        "form": forms.PreferenceForm.of(preference),
     }
     return render(request, "notify/inbox.html", context)
 
@@ -86,19 +86,19 @@ def _message(request: HttpRequest, pk: Any) -> Message:
 
 @scope_required("catalog:read")
 def deliveries(request: HttpRequest) -> HttpResponseBase:
-    principal, now = principal_of(request), clock.now()
+    rows = queries.list_deliveries(principal_of(request))
     return list_page(
         request,
-        queryset=queries.list_deliveries(principal),
+        queryset=rows,
         table_class=tables.DeliveryTable,
         filter_class=tables.DeliveryFilter,
         template="notify/deliveries.html",
         title="Deliveries",
         csv_name="deliveries",
         context={
-            "outbox": queries.get_outbox_state(now),
-            "unreachable": list(queries.list_unreachable()[:20]) if _sees_everything(request) else [],
+            "outbox": queries.get_outbox_state(rows, clock.now()),
             "sentence": "Everything that leaves the portal, and the answer it got.",
+            **_house_state(request),
         },
     )
 
@@ -131,9 +131,9 @@ def _delivery_context(found: Delivery, may_retry: bool) -> dict[str, Any]:
     return {
         "title": tables.what_of(found),
         "delivery": found,
-        "badge": tables.word_of(found.state),
-        "tone": tables.tone_of(found.state),
-        "channel": tables.CHANNEL_WORDS[found.channel_of()],
+        "badge": found.get_state_display(),
+        "tone": tables.tone_of(found.get_state_display()),
+        "channel": found.get_channel_display(),
         "destination": tables.destination_of(found),
         "attempts": found.log.all(),
         "merged": found.merged.select_related("message")[:50],
@@ -291,5 +291,8 @@ def _may_write(request: HttpRequest) -> bool:
     return principal is not None and principal.allows("catalog:write")
 
 
-def _sees_everything(request: HttpRequest) -> bool:
-    return queries.sees_every_team(principal_of(request))
+def _house_state(request: HttpRequest) -> dict[str, Any]:
+    """What concerns every team, for those who see every team."""
+    if not queries.sees_every_team(principal_of(request)):
+        return {}
+    return {"silent_hosts": queries.list_silent_hosts(), "unreachable": list(queries.list_unreachable()[:20])}

@@ -89,7 +89,7 @@ def test_a_missing_signature_is_never_let_by(effects: list[Any], sender: tuple[s
     assert not effects
 
 
-@pytest.mark.parametrize(("offset", "status"), [(-301, 401), (301, 401), (-298, 200), (298, 200)])
+@pytest.mark.parametrize(("offset", "status"), [(-301, 401), (303, 401), (-297, 200), (298, 200)])
 def test_a_timestamp_more_than_five_minutes_away_is_refused(
     effects: list[Any], sender: tuple[str, str], offset: int, status: int
 ) -> None:
@@ -246,6 +246,6 @@ def test_the_same_message_many_times_at_once_has_one_effect(effects: list[Any], 
     for thread in threads:
         thread.join()
     assert {answer.status_code for answer in answers} == {200}
-    assert {str(answer.json()) for answer in answers} == {str({"status": "created", "number": 1})}
+    assert [answer.json() for answer in answers] == [{"status": "created", "number": 1}] * 8
     assert len(effects) == 1
     assert ReceivedMessage.objects.count() == 1

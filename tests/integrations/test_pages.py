@@ -52,7 +52,7 @@ def test_the_recipe_on_the_page_works_in_a_shell(
     settings.BASE_URL = live_server.url
     monkeypatch.setattr(registry, "_receivers", {"webhook": lambda integration, payload, now: {"status": "created"}})
     made = client.post("/integrations/new/", {"kind": "webhook", "name": "CRM"})
-    secret = made.content.decode().split('class="secret">')[1].split("<")[0]
+    secret = made.content.decode().split('class="wrap">')[1].split("<")[0]
     page = client.get(f"/integrations/{Integration.objects.get().pk}/").content.decode()
     recipe = page.split("<pre")[1].split(">", 1)[1].split("</pre>")[0]
     for escaped, plain in (("&#x27;", "'"), ("&quot;", '"'), ("&amp;", "&")):

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from opsportal.identity.models import Person
 from opsportal.notify import operations
 from opsportal.notify.engine import Event, House, Notice, Reach, channels_for, matches
 from opsportal.notify.models import Delivery, Message, PublishedEvent
@@ -85,7 +86,8 @@ def test_what_is_rolled_back_was_never_told() -> None:
 @pytest.mark.django_db
 def test_a_person_who_cannot_be_reached_still_has_it_in_the_inbox() -> None:
     person = make_person(email="")
-    gone = make_person(slack_id="U2", is_active=False)
+    gone = make_person(slack_id="U2")
+    Person.objects.filter(pk=gone.pk).update(is_active=False)
     tell(person)
     tell(gone)
     assert Message.objects.count() == 2
