@@ -6,7 +6,7 @@ the case is read again as a whole, and every fact of the record is the earliest 
 (engine.cases).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -93,20 +93,20 @@ def hold_case(case_id: str) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [CASE_LOCK, case_id])
 
 
-def rules_reading(events: Iterable[CaseEvent]) -> list[Rule]:
+def rules_reading(events: Sequence[CaseEvent]) -> list[Rule]:
     """The rules to which at least one of these events says something. Retired ones still answer and complete."""
     rules = Rule.objects.exclude(mode=RuleMode.DRAFT).select_related("team", "current__calendar")
-    told = list(events)
-    return [rule for rule in rules if any(cases.matches(matcher, one) for matcher in _matchers(rule) for one in told)]
+    return [rule for rule in rules if any(cases.matches(matcher, one) for matcher in _matchers(rule) for one in events)]
 
 
-def read_case(case_id: str, rules: Iterable[Rule], *, actor: Actor, now: datetime) -> None:
+def read_case(case_id: str, rules: Sequence[Rule], *, actor: Actor, now: datetime) -> None:
     """Bring the handoffs of a case in line with all its events. The caller holds the case."""
+    names = {matcher["event_name"] for rule in rules for matcher in _matchers(rule)}
+    events = list(CaseEvent.objects.filter(case_id=case_id, event_name__in=names)) if names else []
     for rule in rules:
-        names = {matcher["event_name"] for matcher in _matchers(rule)}
-        events = list(CaseEvent.objects.filter(case_id=case_id, event_name__in=names))
-        _start(rule, case_id, events, actor=actor, now=now)
         records = _records(rule, case_id)
+        if _start(rule, records, events, actor=actor, now=now):
+            records = _records(rule, case_id)
         for record, following in zip_longest(records, records[1:]):
             _stop(rule, record, events, following.started_at if following else None, now)
 
@@ -117,23 +117,25 @@ def _matchers(rule: Rule) -> list[Mapping[str, Any]]:
 
 
 def _records(rule: Rule, case_id: str) -> list[Handoff]:
-    """The handoffs that bear the case's id under this rule, in the order they started, locked."""
-    records = Handoff.objects.with_names().filter(rule=rule, external_ref=case_id).order_by("started_at", "pk")
-    return list(records.select_for_update(of=("self",)))
+    """The handoffs that bear the case's id under this rule, in the order they started. Whoever moves one locks it."""
+    return list(Handoff.objects.filter(rule=rule, external_ref=case_id).order_by("started_at", "pk"))
 
 
 # --- the start ---
 
 
-def _start(rule: Rule, case_id: str, events: Sequence[CaseEvent], *, actor: Actor, now: datetime) -> None:
+def _start(rule: Rule, records: Sequence[Handoff], events: Sequence[CaseEvent], *, actor: Actor, now: datetime) -> bool:
+    """Open or move the record of the case by its first start; answers whether a record changed."""
     start = cases.first_start(_since_at_work(rule, events), rule.terms.start_on)
     if start is None:
-        return
-    record = _record_of_start(_records(rule, case_id), start.occurred_at)
+        return False
+    record = _record_of_start(records, start.occurred_at)
     if record is not None:
-        _move_start(record, start, now)
-    elif rule.mode in (RuleMode.ACTIVE, RuleMode.SHADOW):
+        return _move_start(record, start, now)
+    if rule.mode in (RuleMode.ACTIVE, RuleMode.SHADOW):
         _open(rule, start, actor=actor, now=now)
+        return True
+    return False
 
 
 def _since_at_work(rule: Rule, events: Sequence[CaseEvent]) -> list[CaseEvent]:
@@ -180,15 +182,10 @@ def _new_of(rule: Rule, start: CaseEvent) -> NewHandoff:
         owner=_person(said.get("owner")),
         backup_owner=_person(said.get("backup_owner")),
         started_at=start.occurred_at,
-        channel=start.channel,
-        icp=said.get("icp", "")[:60],
-        amount=start.amount,
         url=said.get("url", "")[:500],
-        attributes=start.attributes,
         trace_id=start.trace_id,
-        source=start.source,
-        event_id=start.event_id,
         historical=start.historical,
+        **_said_by(start),
     )
 
 
@@ -196,25 +193,51 @@ def _person(username: str | None) -> Person | None:
     return Person.objects.filter(username=username, is_active=True).first() if username else None
 
 
-def _move_start(record: Handoff, start: CaseEvent, now: datetime) -> None:
+def _move_start(record: Handoff, start: CaseEvent, now: datetime) -> bool:
     """An earlier start became known: the clock started then, with the timer of what that start said."""
-    if record.from_case and record.started_at <= start.occurred_at:
-        return
+    if record.from_case and not _is_moved_by(record, start):
+        return False
     change = Change.lock(record, actor=_teller(start), now=now)
-    moved, record = change.handoff.started_at > start.occurred_at, change.handoff
+    record = change.handoff
     record.from_case = True
-    if not moved or record.cycle > 1:
+    if not _is_moved_by(record, start):
         record.save(update_fields=["from_case"])
-        return
-    terms, new = record.rule_version, _new_of(record.rule, start)
+        return True
+    _restart(record, start)
+    change.note("corrected", occurred_at=start.occurred_at)
+    change.commit()
+    return True
+
+
+def _is_moved_by(record: Handoff, start: CaseEvent) -> bool:
+    """Whether this first start is earlier than the record's, or speaks for its instant and says something else."""
+    if record.cycle > 1 or record.started_at < start.occurred_at:
+        return False
+    said = _said_by(start)
+    return record.started_at > start.occurred_at or any(getattr(record, name) != said[name] for name in said)
+
+
+def _restart(record: Handoff, start: CaseEvent) -> None:
+    terms = record.rule_version
     record.started_at = start.occurred_at
-    record.channel, record.icp, record.amount = new.channel, new.icp, new.amount
-    record.attributes = dict(new.attributes)
+    for name, value in _said_by(start).items():
+        setattr(record, name, value)
     record.within_business_hours = business_time(record.calendar_version_id).is_open(record.started_at)
     if not record.sla_is_own:
         record.sla_minutes = choose_minutes(terms.segments, terms.sla_minutes, channel=record.channel, icp=record.icp)
-    change.note("corrected", occurred_at=start.occurred_at)
-    change.commit()
+
+
+def _said_by(start: CaseEvent) -> dict[str, Any]:
+    """What a record takes over from its start, beside the people: they stay, for they may have acted."""
+    icp = start.attributes.get("icp")
+    return {
+        "channel": start.channel,
+        "icp": icp[:60] if isinstance(icp, str) else "",
+        "amount": start.amount,
+        "attributes": start.attributes,
+        "source": start.source,
+        "event_id": start.event_id,
+    }
 
 
 # --- the stops ---
@@ -228,22 +251,27 @@ def _stop(rule: Rule, record: Handoff, events: Sequence[CaseEvent], until: datet
     answer = cases.first_response(events, terms.respond_on, since=since, until=until)
     reopened = max(since, record.reopened_at) if record.reopened_at else since
     done_at = cases.first_completion(events, terms.complete_on, since=reopened, until=until)
-    if answer is not None and (record.first_response_at is None or answer.at < record.first_response_at):
+    if answer is not None and _is_earlier(answer.at, record.first_response_at):
         _take_answer(record, answer, now)
-    if done_at is not None and (record.completed_at is None or done_at < record.completed_at):
+    if done_at is not None and _is_earlier(done_at, record.completed_at):
         _take_completion(record, done_at, now)
+
+
+def _is_earlier(instant: datetime, known: datetime | None) -> bool:
+    return known is None or instant < known
 
 
 def _take_answer(record: Handoff, answer: cases.Response, now: datetime) -> None:
     who = Actor(answer.actor_kind, answer.actor_id, answer.actor_id or "somebody")
     change = Change.lock(record, actor=who, now=now)
     locked = change.handoff
+    if locked.state == HandoffState.CANCELLED or not _is_earlier(answer.at, locked.first_response_at):
+        return  # somebody moved it by hand since we looked
     locked.first_response_at = answer.at
     locked.responder_kind, locked.responder_id = answer.actor_kind, answer.actor_id
     locked.responder_unknown = answer.actor_kind != "human"
-    if locked.state == HandoffState.OPEN or (
-        locked.state == HandoffState.PAUSED and locked.stop_clock == StopClock.FIRST_RESPONSE
-    ):
+    holds = locked.state == HandoffState.PAUSED and locked.stop_clock == StopClock.FIRST_RESPONSE
+    if locked.state == HandoffState.OPEN or holds:
         change.move_to(HandoffState.RESPONDED)
         change.end_pause(answer.at)
     change.note("responded", occurred_at=answer.at, responder=who.label)
@@ -252,9 +280,12 @@ def _take_answer(record: Handoff, answer: cases.Response, now: datetime) -> None
 
 def _take_completion(record: Handoff, done_at: datetime, now: datetime) -> None:
     change = Change.lock(record, actor=Actor("system", "events", "The event log"), now=now)
-    if change.handoff.state != HandoffState.COMPLETED:
+    locked = change.handoff
+    if locked.state == HandoffState.CANCELLED or not _is_earlier(done_at, locked.completed_at):
+        return
+    if locked.state != HandoffState.COMPLETED:
         change.move_to(HandoffState.COMPLETED)
-    change.handoff.completed_at = done_at
+    locked.completed_at = done_at
     change.end_pause(done_at)
     change.note("completed", occurred_at=done_at)
     change.commit()

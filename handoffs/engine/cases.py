@@ -4,6 +4,7 @@ Every answer is an earliest instant over a set, so no order of arrival, no repet
 log's own order in a case, (occurred_at, arrival), is for showing; here ties are broken by content.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ class Told(Protocol):
     occurred_at: datetime
     actor_kind: str
     actor_id: str
+    channel: str
+    amount: Any
     attributes: Any
     source: str
     event_id: str
@@ -82,5 +85,7 @@ def _is_automatic(event: Told) -> bool:
     return event.attributes.get("automatic") is True
 
 
-def _canonical(event: Told) -> tuple[datetime, str, str]:
-    return event.occurred_at, event.source, event.event_id
+def _canonical(event: Told) -> tuple[datetime, str, str, str]:
+    """An order of starts that arrival has no part in; two that are equal in it say the same."""
+    said = json.dumps([event.channel, event.amount, event.attributes], sort_keys=True, default=str)
+    return event.occurred_at, event.source, event.event_id, said

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.db import transaction
-from hypothesis import given
+from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -227,7 +227,8 @@ def final_state(case: str) -> list[tuple[Any, ...]]:
     return list(Handoff.objects.filter(external_ref=case).values_list("rule__slug", *FACTS).order_by("rule__slug"))
 
 
-@hypothesis_settings(max_examples=40)
+# Without the phase that explains: it alone takes minutes.
+@hypothesis_settings(max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 @given(
     story=st.lists(events, min_size=1, max_size=6),
     data=st.data(),
