@@ -6,6 +6,7 @@ from handoffs import api as handoffs
 from opsportal.api import docs, routing
 from opsportal.approvals import api as approvals
 from opsportal.audit import api as audit
+from opsportal.calendars import api as calendars
 from opsportal.catalog import api as catalog
 from opsportal.identity import api as identity
 from opsportal.integrations import api as integrations
@@ -14,6 +15,7 @@ from opsportal.portal import api as portal
 
 routes: list[routing.Route] = [
     *handoffs.routes,
+    *calendars.routes,
     *catalog.routes,
     *identity.routes,
     *audit.routes,

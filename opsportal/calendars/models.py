@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
 from django.urls import reverse
 
 from opsportal import ids
@@ -23,6 +23,12 @@ class CalendarQuerySet(models.QuerySet["Calendar"]):
         """Adds `current_id`: the version with the highest number, which is the current one."""
         newest = CalendarVersion.objects.filter(calendar=OuterRef("pk")).order_by("-number")
         return self.annotate(current_id=Subquery(newest.values("pk")[:1]))
+
+    def with_content(self) -> "CalendarQuerySet":
+        """Reads the current version of all rows with one further query: `current_versions` is a list of that one."""
+        newer = CalendarVersion.objects.filter(calendar=OuterRef("calendar"), number__gt=OuterRef("number"))
+        current = CalendarVersion.objects.filter(~Exists(newer))
+        return self.prefetch_related(Prefetch("versions", current, to_attr="current_versions"))
 
 
 class Calendar(models.Model):

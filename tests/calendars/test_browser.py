@@ -1,4 +1,4 @@
-"""The calendar pages in a real browser: nothing the policy blocks, nothing axe finds, light and dark, wide and phone."""
+"""The calendar pages in a real browser: nothing the policy blocks, nothing axe finds, on a desk and on a phone."""
 
 import pytest
 

@@ -128,9 +128,9 @@ def _preview_holidays(
     request: HttpRequest, calendar: Calendar, version: CalendarVersion, chosen: dict[str, str]
 ) -> HttpResponse:
     """The change that the chosen holidays are: dates that have hours of their own keep them."""
-    overrides = {**dict.fromkeys(chosen, []), **version.overrides}
-    names = {**chosen, **version.override_names}
-    text = drafts.overrides_text(overrides, {day: name for day, name in names.items() if day in overrides})
+    added = {day: name for day, name in chosen.items() if day not in version.overrides}
+    overrides = {**dict.fromkeys(added, []), **version.overrides}
+    text = drafts.overrides_text(overrides, {**added, **version.override_names})
     form = CalendarForm({**initial_of(calendar, version), "overrides": text}, person=principal_of(request))
     if not form.is_valid():
         return _revise(request, form, calendar)
