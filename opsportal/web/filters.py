@@ -9,12 +9,17 @@ from django.utils.choices import flatten_choices
 
 from opsportal.web.forms import Looks
 
+BLANK = "---------"  # Django's word for no choice
+
 
 class FilterForm(Looks, forms.Form):
     """The form behind a FilterSet. Values stay out of ids of other forms on the page by a prefix of their own."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": "filter_%s", **kwargs})
+        for field in self.fields.values():
+            if getattr(field, "empty_label", None) == BLANK:
+                field.empty_label = "Any"  # type: ignore[attr-defined]
 
 
 class FilterSet(django_filters.FilterSet):
