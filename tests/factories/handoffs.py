@@ -1,5 +1,6 @@
 """Rules, handoffs and events for tests. Everything has a working default, and a counter keeps names apart."""
 
+import copy
 import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from handoffs.models import Handoff, Rule
 from handoffs.operations import NewHandoff, Terms
 from handoffs.states import RuleMode
 from handoffs.sweep import sweep_handoffs
+from opsportal import ids
 from opsportal.audit.engine import Actor
 from opsportal.audit.models import Entry
 from opsportal.calendars.models import Calendar
@@ -103,3 +105,17 @@ def actions_on(handoff: Handoff) -> list[str]:
 def told(person: Person) -> list[str]:
     """The titles of what a person was told, in order."""
     return list(Message.objects.filter(recipient=person).order_by("created_at", "id").values_list("title", flat=True))
+
+
+def make_many(count: int, rule: Rule | None = None, **said: Any) -> list[Handoff]:
+    """Copies of one handoff, each with its own id and reference, written in bulk and without a trail of their
+    creation.
+    """
+    original = make_handoff(rule, **said)
+    copies = [original]
+    for number in range(1, count):
+        one = copy.copy(original)
+        one.pk, one.external_ref = ids.new_id(), f"{original.external_ref}-{number}"
+        copies.append(one)
+    Handoff.objects.bulk_create(copies[1:], batch_size=500)
+    return copies
