@@ -52,9 +52,12 @@ class Database:
 
     def ask(self, statement: str, *parameters: Any) -> Any:
         """The first column of the first row; None when there is none."""
-        with psycopg.connect(host=str(self.cluster.directory), user=USER, dbname=USER, autocommit=True) as session:
+        with self.connect() as session:
             row = session.execute(statement, parameters).fetchone()  # type: ignore[arg-type]
         return row[0] if row else None
+
+    def connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(host=str(self.cluster.directory), user=USER, dbname=USER, autocommit=True)
 
     def crash_and_start(self) -> None:
         """`pg_ctl -m immediate restart`."""
@@ -129,6 +132,14 @@ class Worker:
         self.supervisor.send_signal(signal.SIGTERM)
         return self.supervisor.wait(timeout=patience)
 
+    def stop_somehow(self) -> None:
+        """Politely, then not."""
+        if self.supervisor.poll() is None:
+            self.supervisor.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.supervisor.wait(timeout=15)
+        self.kill()
+
     def kill(self) -> None:
         self.supervisor.kill()
         self.supervisor.wait(timeout=10)
@@ -140,11 +151,7 @@ def worker(database: Database, log: Path, **environment: str) -> Iterator[Worker
     try:
         yield running
     finally:
-        if running.supervisor.poll() is None:
-            running.supervisor.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                running.supervisor.wait(timeout=15)
-            running.supervisor.kill()
+        running.stop_somehow()
 
 
 def sweep_age(database: Database, name: str = "policies") -> float:

@@ -3,4 +3,4 @@
 from opsportal.settings import *  # noqa: F403
 from opsportal.settings import INSTALLED_APPS
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults.probe"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults.probe.apps.ProbeConfig"]
