@@ -1,6 +1,6 @@
 """/api/v1/approvals/: read-only. Nothing here decides: an approval needs a person's session."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from rest_framework import serializers as drf
@@ -97,8 +97,9 @@ class ApprovalViewSet(ResourceViewSet):
 
     def narrowed(self, queryset: Any) -> QuerySet[Approval]:
         found: Any = super().narrowed(queryset)
-        state = self.query.get("state")
-        return found.in_state(State(state), self.now) if state else found
+        if state := self.query.get("state"):
+            found = found.in_state(State(state), self.now)
+        return cast("QuerySet[Approval]", found)
 
 
 routes = [("approvals", ApprovalViewSet, "approval")]

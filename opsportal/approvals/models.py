@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from opsportal import ids
-from opsportal.approvals.states import Risk, State
+from opsportal.approvals.states import FRESH_SESSION, Risk, State
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person, Team
 from opsportal.identity.queries import person_of, visible_teams
@@ -122,6 +122,11 @@ class Approval(models.Model):
         if state in (State.PENDING, State.APPROVED) and self.expires_at <= now:
             return State.EXPIRED
         return state
+
+    def needs_password(self, authenticated_at: datetime | None, now: datetime) -> bool:
+        """Whether approving this asks for the password again: it is dangerous, and the last one is too long ago."""
+        is_fresh = authenticated_at is not None and now - authenticated_at <= FRESH_SESSION
+        return self.risk == Risk.DANGEROUS and not is_fresh
 
     @property
     def shown(self) -> Any:

@@ -12,7 +12,7 @@ from opsportal.approvals import registry
 from opsportal.approvals.engine import canonical, hash_of
 from opsportal.approvals.models import Approval
 from opsportal.approvals.queries import get_approval
-from opsportal.approvals.states import FRESH_SESSION, LIFETIME, TRANSITIONS, Risk, State
+from opsportal.approvals.states import LIFETIME, TRANSITIONS, Risk, State
 from opsportal.audit.engine import Actor, Draft, Subject
 from opsportal.audit.operations import record
 from opsportal.errors import Conflict, DomainError, Forbidden, InvalidInput
@@ -94,7 +94,7 @@ def approve(
     """
     with transaction.atomic():
         approval = _decidable(approval_id, person, now)
-        if needs_password(approval, authenticated_at, now):
+        if approval.needs_password(authenticated_at, now):
             raise Forbidden("reauthentication_required", "Enter your password again to approve this.", field="password")
         _decide(approval, State.APPROVED, person=person, reason=reason, now=now)
         if (follow := registry.get(approval.kind).on_approved) is not None:
@@ -183,12 +183,6 @@ def close_overdue(now: datetime, *, limit: int = 200) -> int:
             with transaction.atomic():
                 closed += _close(approval, State.VOIDED, actor=CLOCKWORK, reason=sentence, now=now)
     return closed
-
-
-def needs_password(approval: Approval, authenticated_at: datetime | None, now: datetime) -> bool:
-    """Whether approving this asks for the password again: it is dangerous, and the last one is too long ago."""
-    is_fresh = authenticated_at is not None and now - authenticated_at <= FRESH_SESSION
-    return approval.risk == Risk.DANGEROUS and not is_fresh
 
 
 def _decidable(approval_id: UUID, person: Person, now: datetime) -> Approval:

@@ -64,7 +64,7 @@ def approval_page(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         approval = queries.get_approval(approval_id, person)
     except NotFound as error:
         raise Http404(error.message) from error
-    form = DecisionForm(request.POST or None, asks_password=operations.needs_password(approval, _since(request), now))
+    form = DecisionForm(request.POST or None, asks_password=approval.needs_password(_since(request), now))
     if request.method == "POST" and form.is_valid():
         done = _decide(request, approval, person, form, now)
         if done:

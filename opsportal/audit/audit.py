@@ -1,6 +1,6 @@
 """The trail's own actions."""
 
 SENTENCES = {
-    "audit.erased": "{actor} erased what {extra[count]} entries say, for {subject}: {reason}.",
+    "audit.erased": "{actor} erased the words of the entries about {subject}, {extra[count]} in all: {reason}.",
     "audit.exported": "{actor} exported the audit trail ({extra[what]}).",
 }

@@ -13,6 +13,8 @@ from opsportal.web.filters import FilterSet
 from opsportal.web.forms import DateTimeField
 from opsportal.web.tables import Column, Table, TemplateColumn, WhenColumn
 
+NO_WRAP = {"td": {"class": "nowrap"}}
+
 
 class EntryTable(Table):
     caption = "Audit entries, newest first"
@@ -21,8 +23,8 @@ class EntryTable(Table):
 
     at = WhenColumn(verbose_name="When", orderable=False)
     sentence = TemplateColumn("audit/entry_cell.html", accessor="pk", orderable=False, verbose_name="What happened")
-    source = Column(orderable=False)
-    trace_id = TemplateColumn("audit/trace_cell.html", orderable=False, verbose_name="Trace")
+    source = Column(orderable=False, attrs=NO_WRAP)
+    trace_id = TemplateColumn("audit/trace_cell.html", orderable=False, verbose_name="Trace", attrs=NO_WRAP)
 
 
 class _InstantFilter(django_filters.Filter):

@@ -35,6 +35,7 @@ def entry_list(request: HttpRequest) -> HttpResponseBase:
         "tone": status.tone,
         "sentence": status.sentence,
         "status": status,
+        "seal_note": f"number {status.head.number:,}" if status.head else "",
         "csv_url": _csv_url(request),
     }
     return list_page(

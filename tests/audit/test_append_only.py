@@ -1,7 +1,7 @@
 """The database itself refuses to change the trail: row by row, table by table, whoever asks."""
 
 from io import StringIO
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -104,14 +104,18 @@ def test_a_replica_role_does_not_get_around_the_triggers():
             cursor.execute("SET session_replication_role = origin")
 
 
+def rebuild(model: Any, name: str, new: Any) -> None:
+    """What a migration that alters a field does on SQLite: copy into a new table, drop the old one, rename."""
+    new.set_attributes_from_name(name)
+    new.model = model
+    with connection.schema_editor() as editor:
+        cast(Any, editor)._remake_table(model, alter_fields=[(model._meta.get_field(name), new)])
+
+
 @only_sqlite
 def test_a_rebuilt_detail_table_gets_its_triggers_back():
     write(2)
-    with connection.schema_editor() as editor:
-        old, new = Detail._meta.get_field("body"), models.TextField(blank=True, default="")
-        new.set_attributes_from_name("body")
-        new.model = Detail
-        editor._remake_table(Detail, alter_fields=[(old, new)])
+    rebuild(Detail, "body", models.TextField(blank=True, default=""))
     assert "audit_detail_blank" in guard.missing(connection)
     call_command("migrate", verbosity=0, skip_checks=True)
     assert guard.missing(connection) == []
@@ -120,11 +124,7 @@ def test_a_rebuilt_detail_table_gets_its_triggers_back():
 @only_sqlite
 def test_a_rebuilt_table_gets_its_triggers_back_with_the_next_migrate():
     write(2)
-    with connection.schema_editor() as editor:
-        old, new = Entry._meta.get_field("rule"), models.CharField(max_length=90, blank=True)
-        new.set_attributes_from_name("rule")
-        new.model = Entry
-        editor._remake_table(Entry, alter_fields=[(old, new)])
+    rebuild(Entry, "rule", models.CharField(max_length=90, blank=True))
     assert "audit_entry_update" in guard.missing(connection)
     assert not verify().is_intact
     assert [error.id for error in checks.check_guard(databases=["default"])] == ["audit.E001"]

@@ -49,7 +49,9 @@ def test_entries_that_only_mention_a_person_can_be_found():
 def test_the_erasure_says_who_and_why_but_not_what():
     write(2, subject=ADA)
     entry = erase(queries.entries_about(ADA))
-    assert sentences.sentence(entry) == "Ines erased what 2 entries say, for person 9: She asked for it."
+    assert (
+        sentences.sentence(entry) == "Ines erased the words of the entries about person 9, 2 in all: She asked for it."
+    )
     assert "Ada" not in Detail.objects.get(pk=entry.pk).body
 
 

@@ -22,13 +22,9 @@ def subject_address(entry: Entry) -> str:
 
 @register.simple_tag
 def entry_parts(entry: Entry) -> dict[str, Any]:
-    """What is below a sentence: `reason`, `before`, `after` (readable) and whether anything `changed`."""
+    """What stands below a sentence in a list: the `changes` (name, before, after) and whether it `is_erased`."""
     detail = sentences.detail_of(entry)
     before, after = sentences.readable(detail.get("before")), sentences.readable(detail.get("after"))
-    return {
-        "reason": detail.get("reason", ""),
-        "before": before,
-        "after": after,
-        "changed": before != after,
-        "is_erased": sentences.is_erased(entry),
-    }
+    names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
+    changes = [(name.replace("_", " "), before.get(name, ""), after.get(name, "")) for name in names]
+    return {"changes": changes, "is_erased": sentences.is_erased(entry)}
