@@ -1,7 +1,6 @@
 """The promise of the house from outside: a timer with a name runs out, and the consequence happens by itself."""
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,14 +11,16 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.acceptance.portal import Portal, running_demo, wait_for
-from tests.receivers import HttpReceiver
+from tests.receivers import HttpReceiver, play_slack
+
+pytestmark = [pytest.mark.demo, pytest.mark.slow]
 
 PROMISE_SECONDS = 95
 
 
 @pytest.fixture(scope="module")
 def slack() -> Iterator[HttpReceiver]:
-    with HttpReceiver() as receiver:
+    with HttpReceiver(play_slack()) as receiver:
         yield receiver
 
 
@@ -31,7 +32,7 @@ def crm() -> Iterator[HttpReceiver]:
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory, slack: HttpReceiver, crm: HttpReceiver) -> Iterator[Portal]:
-    allow = ",".join(re.sub(r"^https?://", "", receiver.url).rstrip("/") for receiver in (slack, crm))
+    allow = f"{slack.origin},{crm.origin}"
     directory: Path = tmp_path_factory.mktemp("demo")
     with running_demo(
         directory,
