@@ -239,6 +239,9 @@ def test_the_very_edges_of_the_calendar_answer():
 def test_a_horizon_can_be_asked_for_and_grows_all_the_same():
     clock = engine.compile(compiled().definition, horizon=(utc(2026, 1, 1), utc(2026, 2, 1)))
     assert clock.add(utc(2026, 1, 30, 12), 40 * 3600) == compiled().add(utc(2026, 1, 30, 12), 40 * 3600)
+    back = engine.compile(compiled().definition, horizon=(utc(2026, 1, 1), utc(2026, 2, 1)))
+    assert back.add(utc(2026, 1, 5, 12), -40 * 3600) == compiled().add(utc(2026, 1, 5, 12), -40 * 3600)
+    assert back.add(utc(2026, 1, 5, 12), -9_000 * 3600) == utc(2021, 1, 29, 14)
     assert clock.between(utc(2020, 1, 1), utc(2030, 1, 1)) == compiled().between(utc(2020, 1, 1), utc(2030, 1, 1))
 
 

@@ -10,9 +10,9 @@ algebra holds without rounding. Instants may stand in any zone; answers stand in
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
-from typing import NamedTuple
 
 from opsportal.calendars.engine import zones
 from opsportal.calendars.engine.definition import FIRST_YEAR, LAST_YEAR, Definition
@@ -28,7 +28,8 @@ YEAR = 366 * DAY
 instant_at = datetime.fromtimestamp  # the quickest way from an epoch second to an instant in UTC
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Table:
     """Segments of [since, until) with prefix sums, all in seconds; immutable, swapped as a whole.
 
     `edges` are begin and end of each segment in turn. F(t) is `sums[i]` at an even i = bisect_right(edges, t), which
@@ -65,9 +66,9 @@ class BusinessTime:
         delta = end - EPOCH
         b = delta.days * 86_400 + delta.seconds
         table = self._table
-        if not (table[0] <= a <= table[1] and table[0] <= b <= table[1]):
+        if not (table.since <= a <= table.until and table.since <= b <= table.until):
             table = self._covering(min(a, b), max(a, b))
-        edges, sums = table[2], table[3]
+        edges, sums = table.edges, table.sums
         i, j = bisect_right(edges, a), bisect_right(edges, b)
         return sums[j] - sums[i] + (b if j & 1 else 0) - (a if i & 1 else 0)
 
@@ -82,17 +83,17 @@ class BusinessTime:
         delta = instant - EPOCH
         t = delta.days * 86_400 + delta.seconds
         table = self._table
-        if not table[0] <= t <= table[1]:
+        if not table.since <= t <= table.until:
             table = self._covering(t, t)
         if not seconds:
             return instant.astimezone(UTC)
-        i = bisect_right(table[2], t)
-        target = table[3][i] + seconds + (t if i & 1 else 0)
-        totals = table[4]
+        i = bisect_right(table.edges, t)
+        target = table.sums[i] + seconds + (t if i & 1 else 0)
+        totals = table.totals
         k = bisect_left(totals, target) if seconds > 0 else bisect_right(totals, target)
         if target < 0 or k == len(totals):
             return instant_at(self._add_beyond(t, seconds), UTC)
-        return instant_at(target + table[5][k], UTC)
+        return instant_at(target + table.shifts[k], UTC)
 
     def between_many(self, starts: Sequence[datetime], ends: Sequence[datetime]) -> list[int]:
         """`between` for pairs of instants; the horizon grows at most once."""
