@@ -46,6 +46,9 @@ class AutomationTable(tables.Table):
         model = Automation
         fields = ["name", "state", "tier", "platform", "team", "owner", "backup_owner"]
 
+    def render_tier(self, record: Automation) -> str:
+        return record.tier
+
 
 class AutomationFilter(filters.FilterSet):
     q = django_filters.CharFilter(field_name="name", lookup_expr="icontains", label="Name")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,7 +14,7 @@ from opsportal.audit import sentences
 from opsportal.audit.models import Entry
 from opsportal.catalog import operations, queries, tables
 from opsportal.catalog.forms import ActivationForm, AutomationForm
-from opsportal.catalog.models import Automation
+from opsportal.catalog.models import Automation, AutomationQuerySet
 from opsportal.catalog.states import TRANSITIONS, AutomationState
 from opsportal.errors import DomainError, Forbidden, InvalidInput, NotFound
 from opsportal.identity.actors import actor_of, principal_of
@@ -45,6 +46,7 @@ def automation_page(request: HttpRequest, slug: str) -> HttpResponseBase:
     state = AutomationState(automation.state)
     context = {
         "automation": automation,
+        "sentence": _sentence(automation),
         "word": tables.word_of(state),
         "tone": tables.tone_of(state),
         "gate": queries.gate(automation, change=queries.Change.FEATURE, at=now),
@@ -151,8 +153,21 @@ def _missing(automation: Automation) -> list[str]:
     return [sentence for holds, sentence in rules if not holds]
 
 
-def _list_sentence(rows: Any) -> str:
-    orphans = rows.filter(owner=None).exclude(state=AutomationState.RETIRED).count()
-    if orphans:
-        return f"{orphans} of them have nobody who answers for them." if orphans > 1 else "One of them has no owner."
-    return "Every one of them has somebody who answers for it." if rows.exists() else ""
+def _sentence(automation: Automation) -> str:
+    """What it means when it stops, and whose it is."""
+    tier = {"P0": "Revenue stops without it", "P1": "People work around it for a day without it"}
+    weight = tier.get(automation.tier, "Nobody notices for a day when it stops")
+    if automation.owner is None:
+        return f"{weight}; nobody answers for it yet."
+    backup = f", {automation.backup_owner} when {automation.owner} cannot" if automation.backup_owner else ""
+    return f"{weight}; {automation.owner} answers for it{backup}."
+
+
+def _list_sentence(rows: AutomationQuerySet) -> str:
+    orphaned = Q(owner=None) & ~Q(state=AutomationState.RETIRED)
+    count = rows.aggregate(all=Count("pk"), orphaned=Count("pk", filter=orphaned))
+    if count["orphaned"] > 1:
+        return f"{count['orphaned']} of them have nobody who answers for them."
+    if count["orphaned"]:
+        return "One of them has no owner."
+    return "Every one of them has somebody who answers for it." if count["all"] else ""
