@@ -10,6 +10,7 @@ from opsportal.identity.actors import actor_for
 from opsportal.identity.roles import Role
 from opsportal.portal.cockpit import cockpit_of
 from opsportal.sweeps import health
+from tests.factories.approvals import ask
 from tests.factories.handoffs import make_handoff, make_rule
 from tests.factories.identity import SETUP, make_person, make_team
 
@@ -110,6 +111,14 @@ def test_quiet_while_the_worker_stands_still_is_not_called_good(client, team):
     assert "no timer is being enforced" in page
     assert "Quiet, and that may not be good" in page
     assert 'class="empty good"' not in page
+
+
+def test_a_request_waits_for_who_may_decide_it_and_not_for_who_asked(team, now):
+    ask(team["owner"], title="Replay to the CRM", now=now)
+    deciding = cockpit_of(team["leader"], now)
+    assert [need.title for need in deciding.needs] == ["Replay to the CRM"]
+    assert deciding.approval_count == 1
+    assert cockpit_of(team["owner"], now).approval_count == 0
 
 
 def test_many_are_counted_and_the_first_twelve_shown(team, now):

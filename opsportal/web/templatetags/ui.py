@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -112,6 +113,20 @@ def query(context: template.Context, **changes: Any) -> str:
         if value is not None:
             values[name] = str(value)
     return f"?{values.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def admin_address(context: template.Context, record: Any) -> str:
+    """The record's page in the admin, for staff who may look at it there; else an empty string."""
+    user, meta = context.get("user"), getattr(record, "_meta", None)
+    if meta is None or not getattr(user, "is_staff", False):
+        return ""
+    if not user.has_perm(f"{meta.app_label}.view_{meta.model_name}"):
+        return ""
+    try:
+        return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk])
+    except NoReverseMatch:
+        return ""
 
 
 @register.filter
