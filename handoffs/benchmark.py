@@ -106,7 +106,7 @@ def _make_cast(now: datetime) -> Cast:
         )
 
     manager = person("manager")
-    said = dict.fromkeys(("trigger", "target", "timer", "trace", "consequence"), "For the benchmark.")
+    said: Any = dict.fromkeys(("trigger", "target", "timer", "trace", "consequence"), "For the benchmark.")
     terms = Terms(calendar=Calendar.objects.get(slug="24x7"), sla_minutes=SLA, **said)
     rule = operations.create_rule(slug=stem, name="Benchmark", terms=terms, actor=BENCHMARK, now=now)
     rule = operations.activate_rule(rule, acknowledge=True, reason="benchmark", actor=BENCHMARK, now=now)
@@ -137,7 +137,7 @@ def _copy(template: Handoff, count: int, *, apart: str) -> None:
         "external_ref": "external_ref || '-' || n",
         "next_fire_at": f"next_fire_at + n * interval '{apart}'",
     }
-    columns = [one.column for one in Handoff._meta.concrete_fields]
+    columns = [str(one.column) for one in Handoff._meta.concrete_fields]
     values = ", ".join(special.get(column, column) for column in columns)
     source = "handoffs_handoff, generate_series(1, %s) AS n WHERE id = %s"
     _ask("SET statement_timeout = 0")

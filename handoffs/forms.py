@@ -10,9 +10,9 @@ from django.utils.text import slugify
 from handoffs.engine.ladder import DEFAULT_STAGES, MAX_SLA_MINUTES
 from handoffs.models import Rule
 from handoffs.operations import Terms
-from handoffs.operations.rules import TERM_NAMES
 from handoffs.pages import ACTION_WORDS
 from handoffs.states import Reopen, StopClock
+from handoffs.terms import TERM_NAMES
 from opsportal.calendars.models import Calendar
 from opsportal.errors import InvalidInput
 from opsportal.identity.models import Person, Team

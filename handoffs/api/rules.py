@@ -16,8 +16,8 @@ from handoffs.api.fields import MINUTES, ReasonOnlySerializer, person_named, req
 from handoffs.engine.ladder import ACTIONS, MAX_PERCENT
 from handoffs.models import Rule
 from handoffs.operations import Terms
-from handoffs.operations.rules import MAX_GRACE_MINUTES, TERM_NAMES
 from handoffs.states import Reopen, RuleMode, StopClock
+from handoffs.terms import MAX_GRACE_MINUTES, TERM_NAMES
 from opsportal.api.serializers import Serializer
 from opsportal.api.viewsets import ResourceViewSet
 from opsportal.calendars.models import Calendar

@@ -18,16 +18,9 @@ from handoffs.operations.records import (
     note_outcome,
     tag_reason,
 )
-from handoffs.operations.rules import (
-    Terms,
-    activate_rule,
-    change_rule,
-    create_rule,
-    retire_rule,
-    shadow_rule,
-    terms_of,
-)
+from handoffs.operations.rules import activate_rule, change_rule, create_rule, retire_rule, shadow_rule
 from handoffs.operations.terms import adopt_calendar_version, adopt_rule_terms, change_sla
+from handoffs.terms import Terms, terms_of
 
 __all__ = [
     "Accepted",

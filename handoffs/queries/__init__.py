@@ -23,6 +23,7 @@ from handoffs.queries.records import (
 from handoffs.queries.rules import (
     ShadowResult,
     count_open_by_version,
+    find_young_first_rule,
     get_rule,
     list_rules,
     list_versions,
@@ -41,6 +42,7 @@ __all__ = [
     "count_open_by_version",
     "explain_deadline",
     "find_handoffs_with_trace",
+    "find_young_first_rule",
     "get_handoff",
     "get_rule",
     "list_events_of",

@@ -1,14 +1,17 @@
 """Rules as somebody may see them, and what came of them: shadow results, stages that changed nothing."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Q, QuerySet
 
 from handoffs.models import Handoff, Rule, RuleQuerySet, RuleVersion, StageFiring
 from handoffs.models.handoffs import RUNNING
+from handoffs.states import RuleMode
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
+
+YOUNG = timedelta(days=7)  # so long the first rule runs before the next one starts without a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,12 @@ def get_rule(principal: Principal | None, slug: str) -> Rule:
 def list_versions(rule: Rule) -> QuerySet[RuleVersion]:
     """Every version of a rule, the one in force first."""
     return rule.versions.select_related("calendar").order_by("-number")
+
+
+def find_young_first_rule(rule: Rule, now: datetime) -> Rule | None:
+    """The first of the other active rules, while it is so young that activating this one takes a reason."""
+    first = Rule.objects.filter(mode=RuleMode.ACTIVE).exclude(pk=rule.pk).order_by("activated_at").first()
+    return first if first and first.activated_at and first.activated_at > now - YOUNG else None
 
 
 def count_open_by_version(rule: Rule) -> dict[int, int]:

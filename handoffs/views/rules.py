@@ -20,10 +20,10 @@ from handoffs.filters import RuleFilterSet
 from handoffs.forms import ActivateForm, ReasonForm, RuleForm
 from handoffs.models import Handoff, Rule
 from handoffs.models.handoffs import RUNNING
-from handoffs.operations.rules import SENTENCES
 from handoffs.queries.rules import count_open_by_version
 from handoffs.states import RULE_TRANSITIONS, RuleMode, StopClock
 from handoffs.tables import RuleTable
+from handoffs.terms import SENTENCES
 from opsportal import clock
 from opsportal.errors import DomainError, NotFound
 from opsportal.identity.actors import actor_of, principal_of

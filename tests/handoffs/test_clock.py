@@ -32,7 +32,7 @@ def at(text: str) -> datetime:
 
 
 def office(start: str, minutes: int = 30, **fields: object) -> Clock:
-    return Clock(hours=OFFICE, started_at=at(start), sla_seconds=minutes * 60, **fields)  # type: ignore[arg-type]
+    return Clock(hours=OFFICE, started_at=at(start), sla_seconds=minutes * 60, **fields)
 
 
 def test_only_open_time_counts() -> None:
