@@ -33,11 +33,9 @@ def get_approval(approval_id: UUID, principal: Principal, *, lock: bool = False)
 
 def list_to_decide(person: Person, now: datetime) -> list[Approval]:
     """What waits for this person's decision, the most urgent first."""
+    prefetch_related_objects([person], "groups")  # asked for every row; read once
     waiting = list_approvals(person).pending(now).exclude(requested_by=person).order_by("expires_at")
-    found = list(waiting[:SHOWN])
-    if found:
-        prefetch_related_objects([person], "groups")  # asked by may_decide, once for all rows
-    return [each for each in found if registry.get(each.kind).may_decide(person, each)]
+    return [each for each in waiting[:SHOWN] if registry.get(each.kind).may_decide(person, each)]
 
 
 def count_to_decide(person: Person, now: datetime) -> int:

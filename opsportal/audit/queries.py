@@ -7,15 +7,18 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max, Q, QuerySet
+from django.db import connection
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.utils.module_loading import import_string
 
+from opsportal.audit import guard
 from opsportal.audit.engine import Subject
 from opsportal.audit.models import Entry, Seal, Verification
 from opsportal.errors import NotFound
 
 # Text is looked for in the labels of this many newest entries; keys are found by index in all of them.
 SEARCHED = 20_000
+COUNTED = 10_000
 LATE_SEAL = timedelta(minutes=15)
 
 
@@ -34,12 +37,16 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class ChainStatus:
-    """`waiting` entries are not sealed yet, the oldest since `waiting_since`; `verification` ended last."""
+    """`waiting` entries are not sealed yet, the oldest since `waiting_since`; `verification` ended last.
+
+    `is_protected`: the database refuses changes. `word`, `tone` and `sentence` are the verdict of it all.
+    """
 
     head: Head | None
     waiting: int
     waiting_since: datetime | None
     verification: Verification | None
+    is_protected: bool
     word: str
     tone: str
     sentence: str
@@ -168,11 +175,15 @@ def head() -> Head | None:
 def chain_status(now: datetime) -> ChainStatus:
     """Whether the trail is sealed and verified, in one sentence."""
     newest = head()
-    waiting = Entry.objects.filter(id__gt=newest.max_id if newest else 0)
-    oldest = waiting.order_by("id").values_list("at", flat=True).first()
+    unsealed = Entry.objects.filter(id__gt=newest.max_id if newest else 0).order_by("id")
+    waiting = unsealed[:COUNTED].aggregate(count=Count("id"), since=Min("at"))
     checked = Verification.objects.exclude(finished_at=None).order_by("-finished_at").first()
-    word, tone, sentence = _verdict(newest, oldest, checked, now)
-    return ChainStatus(newest, waiting[:10_000].count(), oldest, checked, word, tone, sentence)
+    is_protected = not guard.missing(connection)
+    verdict = _verdict(newest, waiting["since"], checked, now) if is_protected else UNPROTECTED
+    return ChainStatus(newest, waiting["count"], waiting["since"], checked, is_protected, *verdict)
+
+
+UNPROTECTED = ("not protected", "bad", "The database no longer refuses changes. Run `manage.py protect_audit`.")
 
 
 def _verdict(

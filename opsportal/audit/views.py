@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -16,6 +17,7 @@ from opsportal.audit.tables import CSV_HEADER, EntryFilter, EntryTable, csv_row
 from opsportal.errors import NotFound
 from opsportal.web import csv
 from opsportal.web.listing import list_page
+from opsportal.web.words import count
 
 SCOPE = "audit:read"
 MAX_ID = 2**63 - 1
@@ -36,6 +38,7 @@ def entry_list(request: HttpRequest) -> HttpResponseBase:
         "sentence": status.sentence,
         "status": status,
         "seal_note": f"number {status.head.number:,}" if status.head else "",
+        "verified_note": count(status.verification.entry_count, "entry", "entries") if status.verification else "",
         "csv_url": _csv_url(request),
     }
     return list_page(
@@ -63,10 +66,7 @@ def entry_page(request: HttpRequest, entry_id: int) -> HttpResponse:
         "title": sentences.sentence(entry),
         "entry": entry,
         "detail": detail,
-        "before": sentences.readable(detail.get("before")),
-        "after": sentences.readable(detail.get("after")),
         "extra": sentences.readable(detail.get("extra")),
-        "is_erased": sentences.is_erased(entry),
         "seal": queries.get_seal_of(entry),
         "commitment": bytes(entry.commitment).hex(),
     }
@@ -75,6 +75,7 @@ def entry_page(request: HttpRequest, entry_id: int) -> HttpResponse:
 
 def _visible_teams(request: HttpRequest) -> set[str] | None:
     person: Any = request.user
+    prefetch_related_objects([person], "groups")  # asked for rights and for teams; read once
     if not person.allows(SCOPE):
         raise PermissionDenied(f"This needs the right “{SCOPE}”.")
     return queries.visible_teams(person)

@@ -157,7 +157,9 @@ def test_an_expired_request_says_so(client, owner, leader):
     assert decide(client, old, "approve").status_code == 422
 
 
-@pytest.mark.parametrize("address", ["/approvals/1/", "/approvals/00000000-0000-4000-8000-000000000000/", "/approvals/nonsense/"])
+@pytest.mark.parametrize(
+    "address", ["/approvals/1/", "/approvals/00000000-0000-4000-8000-000000000000/", "/approvals/nonsense/"]
+)
 def test_what_is_not_there_is_a_404(client, leader, address):
     client.force_login(leader)
     assert client.get(address).status_code == 404
@@ -246,6 +248,15 @@ def test_the_list_narrows(client, leader, request_of_owner, dangerous):
     assert listed("?risk=dangerous") == {dangerous.pk}
     assert listed("?state=expired") == listed("?q=nothing") == set()
     assert client.get("/approvals/?state=nonsense").status_code == 400
+
+
+def test_the_list_costs_the_same_for_many(client, owner, leader, django_assert_max_num_queries):
+    client.force_login(leader)
+    client.get("/approvals/")
+    for _ in range(20):
+        ask(owner, now=clock.now())
+    with django_assert_max_num_queries(12):
+        client.get("/approvals/")
 
 
 def test_the_list_comes_as_csv(client, leader, request_of_owner):

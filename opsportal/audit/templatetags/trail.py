@@ -1,7 +1,5 @@
 """`{% load trail %}`: entries of the audit trail on a page. Everything is text here; Django escapes it."""
 
-from typing import Any
-
 from django import template
 
 from opsportal.audit import addresses, sentences
@@ -12,6 +10,7 @@ register = template.Library()
 register.filter("sentence", sentences.sentence)
 register.filter("actor_label", sentences.actor_label)
 register.filter("subject_label", sentences.subject_label)
+register.filter("is_erased", sentences.is_erased)
 
 
 @register.filter
@@ -21,10 +20,9 @@ def subject_address(entry: Entry) -> str:
 
 
 @register.simple_tag
-def entry_parts(entry: Entry) -> dict[str, Any]:
-    """What stands below a sentence in a list: the `changes` (name, before, after) and whether it `is_erased`."""
+def changes_of(entry: Entry) -> list[tuple[str, str, str]]:
+    """What differs as (name, before, after) in words; an empty text where it was not set."""
     detail = sentences.detail_of(entry)
     before, after = sentences.readable(detail.get("before")), sentences.readable(detail.get("after"))
     names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
-    changes = [(name.replace("_", " "), before.get(name, ""), after.get(name, "")) for name in names]
-    return {"changes": changes, "is_erased": sentences.is_erased(entry)}
+    return [(name.replace("_", " "), before.get(name, ""), after.get(name, "")) for name in names]
