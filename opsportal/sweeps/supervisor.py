@@ -151,7 +151,7 @@ class Supervisor:
     def _decide_on_stand_in(self, now: datetime) -> None:
         late = timedelta(seconds=settings.BEAT_LATE_SECONDS)
         if self._silence() > settings.BEAT_LATE_SECONDS or queries.has_overdue_sweep(now, late):
-            self.stand_in.work()
+            self.stand_in.work(starting=self.restart_count == 0 and self._cluster_is_young())
         else:
             self.stand_in.rest()
 
@@ -175,14 +175,15 @@ class StandIn(threading.Thread):
         self._wanted = threading.Event()
         self._ended = False
 
-    def work(self) -> None:
+    def work(self, *, starting: bool = False) -> None:
         if not self._wanted.is_set():
-            log.warning("The queue is late; the supervisor sweeps itself meanwhile.")
+            level = logging.INFO if starting else logging.WARNING
+            log.log(level, "The queue is late; the supervisor sweeps itself meanwhile.")
             self._wanted.set()
 
     def rest(self) -> None:
         if self._wanted.is_set() and not self._ended:
-            log.warning("The supervisor no longer sweeps itself.")
+            log.info("The supervisor no longer sweeps itself.")
             self._wanted.clear()
 
     def end(self) -> None:

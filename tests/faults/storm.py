@@ -218,7 +218,8 @@ class Storm:
             "entries of the sweep after the answer or the cancellation",
             """SELECT count(*) FROM audit_entry ended JOIN audit_entry e USING (subject_type, subject_id)
                WHERE ended.action IN ('handoff.responded', 'handoff.cancelled')
-               AND e.id > ended.id AND e.actor_kind = 'system' AND e.actor_id = 'sweep'""",
+               AND e.id > ended.id AND e.actor_kind = 'system' AND e.actor_id = 'sweep'
+               AND e.action IN ('handoff.alerted', 'handoff.breached', 'handoff.reassigned', 'handoff.escalated')""",
         )
 
     def _messages(self) -> None:

@@ -32,7 +32,6 @@ class Life:
         self.random = random
         self.cast = reassemble()
         self.leads = Leads(random, RING)
-        self.leads.number = int(time.time())  # references of one demo differ from start to start
         self._waiting: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._order = itertools.count()
 
@@ -40,6 +39,7 @@ class Life:
         """Whatever was left open by the demo's own CRM gets an answer; then chats and leads arrive."""
         from handoffs.models import Handoff
 
+        self.leads.number = int(now.timestamp())  # references differ from start to start
         for key in Handoff.objects.running().filter(source="crm", url__startswith=CRM).values_list("pk", flat=True):
             self._answer_later(key, now + timedelta(seconds=self.random.uniform(10, 900)))
         self._in(now, (1.0, 3.0), self._chat)

@@ -2,10 +2,11 @@
 
 import os
 
+from django.core.wsgi import get_wsgi_application
+
 from opsportal.sweeps import processes
 
 processes.die_with_parent(os.getppid())
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")
 
-from opsportal.wsgi import application  # noqa: E402
-
-__all__ = ["application"]
+application = get_wsgi_application()
