@@ -211,10 +211,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "opsportal.api.schema.close_requests",
-    ],
+    "POSTPROCESSING_HOOKS": ["opsportal.api.schema.close_requests"],
 }
 API_WRITES_PER_MINUTE = env.int("OPSPORTAL_API_WRITES_PER_MINUTE", default=600)
 API_REQUIRES_HTTPS = PRODUCTION
@@ -249,6 +246,18 @@ WATCHDOG_SLACK_USER = env.str("OPSPORTAL_WATCHDOG_SLACK_USER", default="")
 WATCHDOG_SLACK_WEBHOOK = env.str("OPSPORTAL_WATCHDOG_SLACK_WEBHOOK", default="")
 WATCHDOG_MAIL = env.list("OPSPORTAL_WATCHDOG_MAIL", default=[])
 WATCHDOG_PING_URL = env.str("OPSPORTAL_WATCHDOG_PING_URL", default="")
+
+# --- Logs: lines on standard error; the service manager keeps them and takes them off the host ---
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "opsportal.logs.LineFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "opsportal": {"handlers": ["stderr"], "level": env.str("OPSPORTAL_LOG_LEVEL", default="INFO")},
+        "handoffs": {"handlers": ["stderr"], "level": env.str("OPSPORTAL_LOG_LEVEL", default="INFO")},
+    },
+}
 
 # --- Outbound ---
 OUTBOUND_ALLOW = env.list("OPSPORTAL_OUTBOUND_ALLOW", default=[])
