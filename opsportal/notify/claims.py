@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from opsportal.notify.models import Attempt, Delivery, Destination
 from opsportal.notify.retry import (
@@ -18,7 +18,7 @@ from opsportal.notify.retry import (
     is_hopeless,
     pause_after,
 )
-from opsportal.notify.states import WAITING, DeliveryState
+from opsportal.notify.states import DeliveryState
 
 # Far above the ten seconds a send may take, so that a lease ends only when its relay has died.
 LEASE = timedelta(seconds=60)
@@ -49,7 +49,7 @@ def claim(host: str, *, limit: int, now: datetime, held: bool) -> list[Claim]:
     if probe and not _take_probe(host, now):
         return []
     with transaction.atomic():
-        rows = list(_heads(now, held=held).filter(host=host).order_by("-urgent", "next_attempt_at", "id")[:limit])
+        rows = _take_heads(host, limit, now, held=held)
         hopeless = [row for row in rows if not probe and row.attempts >= MOST_ATTEMPTS]
         for row in hopeless:
             _finish(row, DeliveryState.DEAD, "every relay that tried it ended without a result", now)
@@ -71,18 +71,22 @@ def record(results: Iterable[tuple[Claim, Outcome]], now: datetime) -> list[Deli
 
 
 def _due(now: datetime, *, held: bool) -> QuerySet[Delivery]:
-    due = Delivery.objects.filter(state__in=WAITING, next_attempt_at__lte=now)
+    due = Delivery.objects.filter(finished_at=None, next_attempt_at__lte=now)
     return due.filter(Q(message=None) | Q(urgent=True)) if held else due
 
 
-def _heads(now: datetime, *, held: bool) -> QuerySet[Delivery]:
-    """Due deliveries that nothing in their lane comes before, locked where the database can."""
-    before = Delivery.objects.filter(lane=OuterRef("lane"), state__in=WAITING).filter(
-        Q(urgent__gt=OuterRef("urgent")) | Q(urgent=OuterRef("urgent"), id__lt=OuterRef("id"))
-    )
-    heads = _due(now, held=held).filter(~Exists(before)).select_related("message", "event", "subscription")
-    # SQLite ignores the lock: its immediate transaction has the whole file to itself.
-    return heads.select_for_update(skip_locked=True, of=("self",))
+def _take_heads(host: str, limit: int, now: datetime, *, held: bool) -> list[Delivery]:
+    """Lock up to `limit` due deliveries that nothing in their lane comes before, urgent ones first.
+
+    The head is asked for by a correlated subquery and the order is the index's own, so that the cost follows what is
+    taken, not what waits; an anti-join over the backlog would sort it whole. SQLite ignores the lock: its immediate
+    transaction has the whole file to itself.
+    """
+    lane = Delivery.objects.filter(lane=OuterRef("lane"), finished_at=None).order_by("place")
+    heads = _due(now, held=held).filter(host=host, place=Subquery(lane.values("place")[:1]))
+    taken = heads.order_by("place").select_for_update(skip_locked=True)[:limit].values_list("pk", flat=True)
+    rows = Delivery.objects.select_related("message", "event", "subscription")
+    return list(rows.filter(pk__in=list(taken)).order_by("place"))
 
 
 def _lease(row: Delivery, probe: bool, now: datetime) -> Claim:

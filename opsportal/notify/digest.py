@@ -24,8 +24,8 @@ def prepare(now: datetime) -> bool:
         return False
     if _is_deciding(spell.until):
         return True
-    for lane, head in _crowded_lanes():
-        _merge(lane, head, now)
+    for lane, place in _crowded_lanes():
+        _merge(lane, place, now)
     return False
 
 
@@ -50,19 +50,24 @@ def _place() -> int:
 
 
 def _waiting() -> QuerySet[Delivery]:
-    return Delivery.objects.filter(state=DeliveryState.PENDING, attempts=0, urgent=False, message__isnull=False)
+    return Delivery.objects.filter(
+        finished_at=None, state=DeliveryState.PENDING, attempts=0, urgent=False, message__isnull=False
+    )
 
 
-def _crowded_lanes() -> list[tuple[str, int]]:
-    """(lane, its oldest delivery) of each person and channel with more than one message waiting."""
-    lanes = _waiting().order_by().values("lane").annotate(head=Min("id"), count=Count("id")).filter(count__gt=1)
+def _crowded_lanes() -> list[tuple[str, str]]:
+    """(lane, place of its head) of each person and channel with more than one message waiting."""
+    lanes = _waiting().order_by().values("lane").annotate(head=Min("place"), count=Count("pk")).filter(count__gt=1)
     return list(lanes.values_list("lane", "head").order_by("head"))
 
 
 @transaction.atomic
-def _merge(lane: str, head: int, now: datetime) -> int:
-    """Put what waits behind `head` into it, unless a relay has taken it meanwhile."""
-    if not _waiting().select_for_update(of=("self",)).filter(pk=head).exists():
-        return 0
-    followers = _waiting().filter(lane=lane, id__gt=head, merged=None)
-    return followers.update(state=DeliveryState.MERGED, merged_into=head, finished_at=now)
+def _merge(lane: str, place: str, now: datetime) -> None:
+    """Put what waits behind the head into it, unless a relay has taken it meanwhile."""
+    head = _waiting().filter(lane=lane, place=place).select_for_update(of=("self",)).first()
+    if head is None:
+        return
+    followers = _waiting().filter(lane=lane, place__gt=place)
+    followers.update(state=DeliveryState.MERGED, merged_into=head, finished_at=now)
+    # Who had merged others before hands them on.
+    Delivery.objects.filter(lane=lane, merged_into__state=DeliveryState.MERGED).update(merged_into=head)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from opsportal.identity.models import Person
+from opsportal.ids import new_id
 from opsportal.notify.states import Channel
 
 KEY = re.compile(r"[!-~]{1,200}")
@@ -93,3 +94,11 @@ def one_line(text: str, limit: int = 200) -> str:
     """The text without line breaks and control characters, cut with an ellipsis: fit for a subject or a title."""
     flat = LINE_BREAKS.sub(" ", text).strip()
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def place_of(urgent: bool) -> str:
+    """Where something stands in its lane: before everything calm when it is urgent, else after all told so far.
+
+    A text that sorts, so that one index range finds the head of a lane; the id in it (UUID version 7) grows with time.
+    """
+    return f"{0 if urgent else 1}{new_id().hex}"

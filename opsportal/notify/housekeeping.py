@@ -7,7 +7,6 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef
 
 from opsportal.notify.models import Delivery, Message, PublishedEvent
-from opsportal.notify.states import WAITING
 from opsportal.sweeps.registry import SweepResult
 
 EVERY = timedelta(hours=1)
@@ -22,15 +21,15 @@ def sweep(now: datetime) -> SweepResult:
 
 
 def _remove_events(before: datetime) -> int:
-    waiting = Delivery.objects.filter(event=OuterRef("pk"), state__in=WAITING)
+    waiting = Delivery.objects.filter(event=OuterRef("pk"), finished_at=None)
     old = PublishedEvent.objects.filter(~Exists(waiting), created_at__lt=before)
     return _delete(PublishedEvent, list(old.order_by("created_at").values_list("pk", flat=True)[:BATCH]))
 
 
 def _remove_messages(before: datetime) -> int:
     """A message that was merged goes with the digest that carried it, so both are looked at."""
-    waiting = Delivery.objects.filter(message=OuterRef("pk"), state__in=WAITING)
-    carried = Delivery.objects.filter(message=OuterRef("pk"), merged_into__state__in=WAITING)
+    waiting = Delivery.objects.filter(message=OuterRef("pk"), finished_at=None)
+    carried = Delivery.objects.filter(message=OuterRef("pk"), merged_into__isnull=False, merged_into__finished_at=None)
     old = Message.objects.filter(~Exists(waiting), ~Exists(carried), created_at__lt=before)
     return _delete(Message, list(old.order_by("created_at").values_list("pk", flat=True)[:BATCH]))
 

@@ -13,7 +13,7 @@ from opsportal.identity.queries import person_of, visible_team_slugs, visible_te
 from opsportal.notify import channels
 from opsportal.notify.engine import Reach, channels_for
 from opsportal.notify.models import Delivery, Destination, Message, Preference, PublishedEvent, Subscription
-from opsportal.notify.states import WAITING, Channel, DeliveryState
+from opsportal.notify.states import Channel, DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def get_subscription(principal: Principal | None, pk: Any) -> Subscription:
 
 def get_outbox_state(rows: QuerySet[Delivery], now: datetime) -> OutboxState:
     """How sending stands for these deliveries, by one short query."""
-    unfinished = rows.select_related(None).order_by().filter(state__in=(*WAITING, DeliveryState.DEAD))
-    waiting = Q(state__in=WAITING)
+    unfinished = rows.select_related(None).order_by().filter(Q(finished_at=None) | Q(state=DeliveryState.DEAD))
+    waiting = Q(finished_at=None)
     counts = unfinished.aggregate(
         waiting=Count("pk", filter=waiting),
         oldest=Min("next_attempt_at", filter=waiting & Q(next_attempt_at__lte=now)),
@@ -159,7 +159,7 @@ def list_recent(subscription: Subscription) -> list[Delivery]:
 def count_by_state(subscription: Subscription) -> dict[str, int]:
     """How many deliveries of a subscription wait, have arrived, were given up."""
     counts: dict[str, int] = subscription.deliveries.aggregate(
-        waiting=Count("pk", filter=Q(state__in=WAITING)),
+        waiting=Count("pk", filter=Q(finished_at=None)),
         delivered=Count("pk", filter=Q(state=DeliveryState.DELIVERED)),
         given_up=Count("pk", filter=Q(state=DeliveryState.DEAD)),
     )

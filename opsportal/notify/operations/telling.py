@@ -18,6 +18,7 @@ from opsportal.notify.engine import (
     channels_for,
     matches,
     one_line,
+    place_of,
 )
 from opsportal.notify.models import Delivery, Message, PublishedEvent, Subscription
 from opsportal.notify.states import Channel
@@ -170,6 +171,7 @@ def personal_delivery(message: Message, channel: Channel, reach: Reach, now: dat
         destination=destination,
         host=channels.personal_host(channel),
         lane=f"{channel}:{message.recipient_id}",
+        place=place_of(message.urgent),
         team=message.team,
         urgent=message.urgent,
         created_at=now,
@@ -198,6 +200,7 @@ def _event_delivery(published: PublishedEvent, event: Event, subscription: Subsc
         destination=subscription.url,
         host=subscription.host,
         lane=f"{subscription.pk.hex}:{event.record}"[:300],
+        place=place_of(urgent=False),
         team=published.team,
         created_at=now,
         next_attempt_at=now,
