@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from drf_spectacular.generators import SchemaGenerator
@@ -38,12 +38,25 @@ class Operation:
     method: str
     path: str
     scope: str
+    summary: str
     description: str
     parameters: list[Field]
     body: list[Field]
     answer: list[Field]
     answer_status: str
+    is_page: bool
     curl: str
+
+    @property
+    def short_path(self) -> str:
+        return self.path.removeprefix("/api/v1")
+
+    @property
+    def tables(self) -> list[tuple[str, list[Field]]]:
+        """What there is to tell about its fields, under captions."""
+        answer = f"Answer {self.answer_status}" + (", each of its results" if self.is_page else "")
+        captions = (("Parameters", self.parameters), ("Body", self.body), (answer, self.answer))
+        return [(caption, fields) for caption, fields in captions if fields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +84,22 @@ class SchemaView(APIView):
         return HttpResponse(json.dumps(document()), content_type="application/vnd.oai.openapi+json")
 
 
-def page(request: HttpRequest) -> HttpResponse:
-    """The same for people."""
-    return render(request, "api/docs.html", {"sections": sections(document())})
+def index(request: HttpRequest) -> HttpResponse:
+    """The same for people: how the API works, and what there is."""
+    context = {
+        "title": "API",
+        "sections": sections(document()),
+        "writes_per_minute": settings.API_WRITES_PER_MINUTE,
+    }
+    return render(request, "api/docs.html", context)
+
+
+def resource(request: HttpRequest, name: str) -> HttpResponse:
+    """One resource with everything one can send it."""
+    section = next((section for section in sections(document()) if section.name == name), None)
+    if section is None:
+        raise Http404
+    return render(request, "api/resource.html", {"title": name, "section": section})
 
 
 def sections(schema: Schema) -> list[Section]:
@@ -90,16 +116,21 @@ def _operation(schema: Schema, address: str, method: str, operation: Schema) -> 
     parameters = [_parameter(schema, parameter) for parameter in operation.get("parameters", [])]
     body = _json(operation.get("requestBody", {}))
     status, answer = _answer(operation)
+    is_page = set(answer.get("properties", {})) == {"results", "next", "previous"}
+    if is_page:
+        answer = answer["properties"]["results"]
     return Operation(
         anchor=operation["operationId"],
         method=method.upper(),
         path=address,
         scope=operation.get("x-scope", ""),
+        summary=operation.get("summary", ""),
         description=operation.get("description", ""),
         parameters=parameters,
         body=list(_properties(schema, body)),
         answer=list(_properties(schema, answer)),
         answer_status=status,
+        is_page=is_page,
         curl=_curl(schema, address, method, body),
     )
 
@@ -188,5 +219,6 @@ def _sample(schema: Schema, described: Schema, depth: int = 0) -> Any:
 
 urlpatterns = [
     path("schema/", SchemaView.as_view(), name="api-schema"),
-    path("docs/", page, name="api-docs"),
+    path("docs/", index, name="api-docs"),
+    path("docs/<slug:name>/", resource, name="api-docs-resource"),
 ]

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
@@ -48,6 +48,7 @@ STATUS_OF_DOMAIN_ERROR = (
     (domain.Unavailable, 503),
 )
 RETRY_AFTER_SECONDS = 5
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class Malformed(exceptions.ParseError):
@@ -113,6 +114,9 @@ class Problem:
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     """REST framework's hook: any exception of a view becomes a problem, unforeseen ones a logged 500."""
     problem = problem_of(exc)
+    request = context.get("request")
+    if problem.status == 422 and request is not None and request.method in SAFE_METHODS:
+        problem = replace(problem, status=400)  # nothing but the query string can be wrong
     if problem.status >= 500 or isinstance(exc, IntegrityError):
         _report(exc, problem, context)
     response = Response(problem.body(), status=problem.status, headers=dict(problem.headers), content_type=CONTENT_TYPE)

@@ -33,11 +33,15 @@ class Answer:
 
 
 def key_of(request: Request) -> str:
-    """The caller's key, or empty; raises Malformed when it is not 1-255 printable ASCII characters."""
-    key: str = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
-    if request.method != "POST" or not key:
+    """The caller's key, or empty when there is none; raises Malformed when it is not 1-255 printable ASCII characters.
+
+    An empty one is refused as well: some servers hand bytes beyond ASCII on as nothing, and the caller counts on it.
+    """
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if request.method != "POST" or key is None:
         return ""
-    if len(key) > MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
+    key = key.strip()
+    if not 0 < len(key) <= MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
         raise Malformed("bad_idempotency_key", "An Idempotency-Key has 1 to 255 printable ASCII characters.")
     return key
 

@@ -1,5 +1,6 @@
 """The OpenAPI document, made from what the viewsets declare; generated requests check that it is true."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -46,6 +47,14 @@ REFUSALS = {
     "429": "Too many writes in one minute.",
     "503": "Not available at present.",
 }
+SUMMARIES = {
+    "list": "List",
+    "retrieve": "Read one",
+    "create": "Add",
+    "update": "Replace",
+    "partial_update": "Change",
+    "destroy": "Remove",
+}
 REFUSALS_OF_READS = ("400", "401", "403", "404", "405", "503")
 TRACE_ID: Schema = {"type": "string", "pattern": f"^{trace.TRACE_ID.pattern}$", "description": "Yours, or one is made."}
 RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
@@ -53,6 +62,17 @@ RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Se
 
 class AutoSchema(SpectacularSchema):
     """Reads the declarations of `viewsets.BaseViewSet`; other views fall back to what drf-spectacular makes of them."""
+
+    def get_summary(self) -> str:
+        """What an operation does, in a word or two; an action is called what it is called in the address."""
+        action = str(getattr(self.view, "action", "") or self.method)
+        return SUMMARIES.get(action, action.replace("_", " ").capitalize())
+
+    def get_description(self) -> str:  # type: ignore[override]
+        """The action's own docstring; what a resource is stands at its list only."""
+        action = getattr(self.view, "action", "")
+        own = inspect.getdoc(getattr(type(self.view), action, None)) if action not in SUMMARIES else ""
+        return own or (inspect.getdoc(type(self.view)) or "" if action == "list" else "")
 
     def get_override_parameters(self) -> list[Any]:
         parameters = [*super().get_override_parameters(), *self._query_parameters()]
@@ -78,7 +98,14 @@ class AutoSchema(SpectacularSchema):
         """`x-scope`: what a token needs for this operation."""
         view: Any = self.view
         scope = view.scope_of(view.action, self.method) if hasattr(view, "scope_of") else None
-        return {"x-scope": scope} if scope else {}
+        # Configuring is a right of roles; among tokens it belongs to writing.
+        return {"x-scope": scope.replace(":configure", ":write")} if scope else {}
+
+    def get_serializer_name(self, serializer: Any, direction: Direction) -> str:
+        """Two rooms may each have an ActorSerializer: the second one met carries its room in its name."""
+        kind, name = type(serializer), super().get_serializer_name(serializer, direction)
+        taken: dict[str, type] = self.registry.__dict__.setdefault("names", {})
+        return name if taken.setdefault(name, kind) is kind else f"{_room_of(kind)}{name}"
 
     def _get_filter_parameters(self) -> list[Any]:
         return []
@@ -144,10 +171,15 @@ class AutoSchema(SpectacularSchema):
 
 _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "maxLength": 255, "pattern": "^[ -~]*$"},
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     OpenApiParameter.HEADER,
     description="The same key with the same body is answered as before, for 24 hours.",
 )
+
+
+def _room_of(kind: type) -> str:
+    parts = [part for part in kind.__module__.split(".") if part != "opsportal"]
+    return parts[0].capitalize()
 
 
 def close_requests(result: Schema, generator: Any, request: Any, public: bool) -> Schema:

@@ -13,12 +13,13 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from opsportal import clock
+from opsportal.api.errors import SAFE_METHODS
 from opsportal.api.models import Window
 from opsportal.api.permissions import credential_of, principal_of
 
 WINDOW = timedelta(minutes=1)
 PRUNE_BATCH = 1000
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
 COUNT = """
     INSERT INTO api_window AS w (bucket, began_at, count) VALUES (%s, %s, 1)
     ON CONFLICT (bucket) DO UPDATE SET

@@ -23,12 +23,12 @@ from rest_framework.viewsets import GenericViewSet
 
 from opsportal import clock, trace
 from opsportal.api import idempotency, parsers, querystring
-from opsportal.api.errors import Malformed
+from opsportal.api.errors import SAFE_METHODS, Malformed
 from opsportal.api.idempotency import Answer
 from opsportal.api.pagination import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT, Key, paginate
 from opsportal.api.permissions import Principal, ScopePermission, credential_of, principal_of
 from opsportal.api.schema import AutoSchema
-from opsportal.api.throttles import SAFE_METHODS, WriteThrottle
+from opsportal.api.throttles import WriteThrottle
 
 SerializerClass = type[drf.Serializer[Any]]
 

@@ -73,9 +73,9 @@ class Person(AbstractUser):
     def get_short_name(self) -> str:
         return self.name
 
-    @property
+    @cached_property
     def roles(self) -> list[Role]:
-        """The person's roles, weakest first. Reads `groups`, prefetched or with one query."""
+        """The person's roles, weakest first, read once for the life of this object (one request)."""
         held = {ROLE_OF_GROUP[group.name] for group in self.groups.all() if group.name in ROLE_OF_GROUP}
         return [role for role in Role if role in held]
 

@@ -84,9 +84,10 @@ def reachable_by(person: Person) -> list[str]:
 
 class PeopleFilter(FilterSet):
     q = django_filters.CharFilter(label="Search", method="search", max_length=200)
-    team = django_filters.ModelChoiceFilter(queryset=Team.objects.all(), to_field_name="slug")
+    team = django_filters.ModelChoiceFilter(queryset=Team.objects.all(), to_field_name="slug", empty_label="Any team")
     role = django_filters.ChoiceFilter(
         label="Role",
+        empty_label="Any role",
         choices=[(str(role), name) for role, name in GROUP_NAMES.items()],
         method="with_role",
     )

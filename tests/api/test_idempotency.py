@@ -105,7 +105,7 @@ def test_a_key_is_forgotten_after_a_day():
     assert idempotency.prune(clock.now()) == 0
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "späti", "a\tb"])
+@pytest.mark.parametrize("key", ["x" * 256, "späti", "a\tb", "", "  "])
 def test_a_key_that_cannot_be_one_is_refused(key):
     api.assert_problem(api.caller().post("teams/", SALES, Idempotency_Key=key), 400, "bad_idempotency_key")
 

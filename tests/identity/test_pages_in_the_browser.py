@@ -56,6 +56,7 @@ PAGES = [
     "/account/profile/",
     "/account/password/",
     "/api/v1/docs/",
+    "/api/v1/docs/people/",
 ]
 
 

@@ -202,7 +202,8 @@ def _grant(person: Person, roles: Iterable[Role]) -> None:
     person.groups.set([Group.objects.get_or_create(name=GROUP_NAMES[role])[0] for role in wanted])
     person.is_staff = Role.ADMIN in wanted
     person.save(update_fields=["is_staff"])
-    person.__dict__.pop("scopes", None)
+    for name in ("roles", "scopes"):  # read once per object, so read anew
+        person.__dict__.pop(name, None)
 
 
 def _check_another_admin(person: Person) -> None:

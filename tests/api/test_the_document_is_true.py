@@ -1,0 +1,44 @@
+"""Requests made up from the OpenAPI document, right ones and wrong ones: every answer is one that the document tells of.
+
+SCHEMA_EXAMPLES sets how many are tried for each operation, beyond those that walk every limit of every value.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import settings as hypothesis_settings
+from schemathesis.checks import CHECKS, load_all_checks
+
+from opsportal.api import docs
+from opsportal.wsgi import application
+from tests.factories import identity as make
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+
+# That all right-looking data be taken cannot be told in a schema: names must exist, absences end after they start.
+load_all_checks()
+EXCLUDED = [CHECKS.get_one("positive_data_acceptance")]
+
+schema = schemathesis.openapi.from_dict(docs.document())
+schema.app = application
+
+
+@pytest.fixture
+def token(settings) -> Iterator[str]:
+    """A token without a limit; the connection stays open between requests, as in Django's own test client."""
+    settings.API_WRITES_PER_MINUTE = 1_000_000_000
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield make.make_token()[1]
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@schema.parametrize()
+@hypothesis_settings(max_examples=int(os.environ.get("SCHEMA_EXAMPLES", "5")))
+def test_every_answer_is_one_the_document_tells_of(case, token):
+    case.call_and_validate(headers=make.bearer(token), excluded_checks=EXCLUDED)
