@@ -9,11 +9,13 @@ class HandoffsConfig(AppConfig):
     def ready(self) -> None:
         from handoffs.audit import SENTENCES
         from handoffs.facts import sweep_facts
+        from handoffs.intake import receive_webhook
         from handoffs.operations import adopt_calendar_version
         from handoffs.revisions import moved_deadlines
         from handoffs.sweep import sweep_handoffs
         from opsportal.audit import sentences
         from opsportal.calendars import registry as calendars
+        from opsportal.integrations import registry as integrations
         from opsportal.sweeps import registry as sweeps
         from opsportal.web import navigation
 
@@ -24,3 +26,4 @@ class HandoffsConfig(AppConfig):
         calendars.register_activation(adopt_calendar_version)
         navigation.register("Work", "Handoffs", "handoffs:list", order=20, scope="handoffs:read")
         navigation.register("Work", "Rules", "rules:list", order=25, scope="handoffs:read")
+        integrations.register_receiver("webhook", receive_webhook)
