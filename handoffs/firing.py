@@ -32,6 +32,12 @@ class Firing:
     scheduled_at: datetime
     now: datetime
     circle: Circle
+    blind_since: datetime | None = None  # the portal is catching up after its own downtime, which began then
+
+    @property
+    def is_detected_late(self) -> bool:
+        """Whether the portal itself was down when the stage was due."""
+        return self.blind_since is not None and self.scheduled_at >= self.blind_since
 
     @property
     def when(self) -> str:
@@ -134,6 +140,7 @@ class Firing:
                 "stage": self.stage.percent,
                 "rule_version": self.handoff.rule_version.number,
                 "when": self.when,
+                **({"detected_late": True} if self.is_detected_late else {}),
                 **extra,
             },
         )
@@ -163,6 +170,7 @@ class Firing:
             "breached": effect.breached,
             "kept": effect.kept,
             "escalated": effect.escalates,
+            "detected_late": self.is_detected_late,
         }
         return {**{name: True for name, holds in flags.items() if holds}, **reassigned}
 
@@ -191,6 +199,7 @@ class Firing:
             self._owner_sentence(person_id),
             words.due_sentence(record.due_at, zone) if self.stage.percent >= 100 else "",
             self._arrival_sentence(),
+            "The portal was down when this was due." if self.is_detected_late else "",
             f"Rule: {record.rule.name}.",
         ]
         return words.Words(title, " ".join(fact for fact in facts if fact))
@@ -249,6 +258,7 @@ class Firing:
                 "owner": self._username(record.owner_id),
                 "backup_owner": self._username(record.backup_owner_id),
                 "fallback_schedule": record.rule_version.fallback_schedule,
+                "detected_late": self.is_detected_late,
             },
         )
 

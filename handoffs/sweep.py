@@ -9,7 +9,7 @@ response or cancellation that committed first has emptied `next_fire_at`; one th
 import logging
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,7 @@ from opsportal.audit.engine import Draft
 from opsportal.notify import operations as notify
 from opsportal.notify.engine import Event, Notice
 from opsportal.notify.models import Subscription
+from opsportal.sweeps import queries as sweeps
 from opsportal.sweeps.registry import SweepResult
 
 BATCH = 1_000
@@ -82,10 +83,10 @@ def sweep_batch(now: datetime, *, limit: int = BATCH, without: Collection[UUID] 
         return SweepResult()
     dues = [one.next_fire_at for one in handoffs if one.next_fire_at]
     batch = Batch()
-    circle = circle_of(handoffs, now)
+    circle, blind_since = circle_of(handoffs, now), sweeps.blind_since(now)
     describe = _describer(handoffs, now)
     for handoff in handoffs:
-        for firing in _fire(handoff, circle, now):
+        for firing in _fire(handoff, circle, now, blind_since):
             _add(batch, firing, describe)
         batch.moved.append(handoff)
     _write(batch, now)
@@ -103,13 +104,14 @@ def _claim_due(now: datetime, limit: int, without: Collection[UUID]) -> list[Han
     return handoffs
 
 
-def _fire(handoff: Handoff, circle: Circle, now: datetime) -> Iterator[Firing]:
+def _fire(handoff: Handoff, circle: Circle, now: datetime, blind_since: datetime | None) -> Iterator[Firing]:
     """Every due stage in order, each on the record as the one before left it."""
     deadlines = read_deadlines(handoff.deadlines)
     ladder = {stage.percent: stage for stage in stages_of(handoff.rule_version)}
     for deadline in engine.due_stages(deadlines, handoff.fired_percent, now):
         stage = ladder.get(deadline.percent, Stage(deadline.percent, ()))
-        yield _fire_stage(handoff, stage, deadline.at or now, circle, now)
+        firing = _fire_stage(handoff, stage, deadline.at or now, circle, now)
+        yield replace(firing, blind_since=blind_since)
     handoff.next_fire_at = engine.next_fire_at(deadlines, handoff.fired_percent)
 
 

@@ -165,6 +165,7 @@ class Handoff(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_fire_at"], name="handoffs_due", condition=Q(next_fire_at__isnull=False)),
+            models.Index(fields=["missed_from"], name="handoffs_late", condition=RUNNING & Q(historical=False)),
             models.Index(fields=["rule", "external_ref"], name="handoffs_ref"),
             models.Index(fields=["rule", "-started_at"], name="handoffs_rule_started"),
             models.Index(fields=["-started_at", "-id"], name="handoffs_started"),
@@ -260,8 +261,8 @@ class PastCycle(models.Model):
 class StageFiring(models.Model):
     """One stage of the ladder fired, for ever once per (handoff, cycle, percent). In shadow it only would have.
 
-    `recipients` are user names; `outcome` holds the keys alerted, notified, breached, kept, escalated, owner_before and
-    owner_after as far as they came about.
+    `recipients` are user names; `outcome` holds the keys alerted, notified, breached, kept, escalated, detected_late,
+    owner_before and owner_after as far as they came about.
     """
 
     handoff = models.ForeignKey(Handoff, on_delete=models.CASCADE, related_name="firings", db_index=False)

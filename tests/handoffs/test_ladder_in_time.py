@@ -283,6 +283,21 @@ def test_a_shadow_computes_and_shows_without_consequence() -> None:
     assert (result.handoffs, result.alerted, result.reassigned, result.breached) == (1, 1, 1, 1)
 
 
+def test_after_its_own_downtime_the_portal_says_so() -> None:
+    from opsportal.sweeps.models import BlindSpell
+
+    before, during = make_handoff(started_at=after(-40)), make_handoff()
+    sweep(after(-10))
+    BlindSpell.objects.create(from_at=after(-5), until=after(119))
+    sweep(after(120))
+    late = StageFiring.objects.filter(outcome__has_key="detected_late")
+    assert set(late.values_list("handoff", "percent")) == {
+        (before.pk, 200), (before.pk, 300), (during.pk, 100), (during.pk, 200), (during.pk, 300),
+    }  # fmt: skip
+    assert Fact.objects.get(handoff=during, kind="breach").data["detected_late"]
+    assert "The portal was down when this was due." in Message.objects.filter(recipient=during.owner).last().body
+
+
 # --- webhooks ---
 
 

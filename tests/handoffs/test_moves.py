@@ -289,7 +289,7 @@ def test_what_has_ended_is_given_to_nobody() -> None:
         with refused("invalid_transition"):
             move(lead, owner=make_person(), actor=KIM, now=after(6))
     with refused("inactive_person"):
-        operations.assign_handoff(make_handoff(), owner=make_person(is_active=False), actor=KIM, now=after(1))
+        operations.assign_handoff(make_handoff(), owner=make_person(active=False), actor=KIM, now=after(1))
     with refused("already_owner"):
         lead = make_handoff()
         operations.reassign_handoff(lead, owner=lead.owner, actor=KIM, now=after(1))
