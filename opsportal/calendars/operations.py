@@ -114,7 +114,7 @@ def adopt_version(version: CalendarVersion, *, actor: Actor, now: datetime) -> i
     count = registry.adopt(version, actor=actor, now=now)
     if count:
         extra = {"version": version.number, "records": count}
-        record(Draft(actor, "calendar.adopted", subject_of(calendar), now, team=_team(calendar.team), extra=extra))
+        record(Draft(actor, "calendar.adopted", _subject_of(calendar), now, team=_team(calendar.team), extra=extra))
     return count
 
 
@@ -123,7 +123,7 @@ def delete_calendar(calendar: Calendar, *, reason: str = "", actor: Actor, now: 
     """Delete a calendar that nothing uses. Raises Conflict `calendar_in_use`, `starter_calendar`."""
     if calendar.slug == AROUND_THE_CLOCK:
         raise Conflict("starter_calendar", "The starter calendar stays: new rules begin with it.")
-    subject, team = subject_of(calendar), _team(calendar.team)
+    subject, team = _subject_of(calendar), _team(calendar.team)
     try:
         Calendar.objects.get(pk=calendar.pk).delete()
     except (ProtectedError, RestrictedError) as error:
@@ -131,7 +131,7 @@ def delete_calendar(calendar: Calendar, *, reason: str = "", actor: Actor, now: 
     record(Draft(actor, "calendar.deleted", subject, now, team=team, reason=reason))
 
 
-def subject_of(calendar: Calendar) -> Subject:
+def _subject_of(calendar: Calendar) -> Subject:
     return Subject("calendar", calendar.slug, calendar.name)
 
 
@@ -174,7 +174,7 @@ def _record(
         Draft(
             actor,
             action,
-            subject_of(calendar),
+            _subject_of(calendar),
             now,
             team=_team(calendar.team),
             reason=note.strip(),
