@@ -53,7 +53,7 @@ class Database:
     def ask(self, statement: str, *parameters: Any) -> Any:
         """The first column of the first row; None when there is none."""
         with self.connect() as session:
-            row = session.execute(statement, parameters).fetchone()  # type: ignore[arg-type]
+            row = session.execute(statement, parameters).fetchone()
         return row[0] if row else None
 
     def connect(self) -> psycopg.Connection[Any]:

@@ -272,7 +272,7 @@ class Storm:
 
     def _column(self, statement: str) -> set[str]:
         with self.database.connect() as session:
-            return {row[0] for row in session.execute(statement).fetchall()}  # type: ignore[arg-type]
+            return {row[0] for row in session.execute(statement).fetchall()}
 
 
 def _play_both(request: Received) -> Answer:

@@ -49,7 +49,7 @@ def prove_the_judge(storm: Storm) -> None:
         session.execute("ALTER TABLE audit_entry DISABLE TRIGGER ALL")
         session.execute("SET session_replication_role = replica")
         for statement in DAMAGE:
-            assert session.execute(statement).rowcount > 0, statement  # type: ignore[arg-type]
+            assert session.execute(statement).rowcount > 0, statement
     storm.judge()
     found = "\n".join(storm.report.problems)
     assert [expected for expected in DAMAGE.values() if expected not in found] == []

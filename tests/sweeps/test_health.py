@@ -58,7 +58,7 @@ def test_readyz_is_503_when_the_database_is_away(client: Client, monkeypatch: py
     def away() -> None:
         raise OperationalError("connection refused at 10.0.0.7")
 
-    monkeypatch.setattr(health.connection, "cursor", away)
+    monkeypatch.setattr("opsportal.sweeps.health.connection.cursor", away)
     response = client.get("/readyz/")
     assert response.status_code == 503
     assert "10.0.0.7" not in response.content.decode()

@@ -14,7 +14,7 @@ from opsportal.identity.roles import Role
 from opsportal.notify.models import Delivery, Message
 from opsportal.workbench.demo import cast, company
 from opsportal.workbench.demo.history import History
-from opsportal.workbench.demo.leads import BERLIN, Leads
+from opsportal.workbench.demo.leads import BERLIN, Lead, Leads
 
 pytestmark = pytest.mark.django_db
 
@@ -109,7 +109,7 @@ def test_the_night_is_quiet_and_the_weekend_too():
 def test_the_same_seed_makes_the_same_leads():
     from random import Random
 
-    def leads() -> list[object]:
+    def leads() -> list[Lead]:
         return Leads(Random(3), cast.RING).of_day(datetime(2026, 3, 2, tzinfo=BERLIN), 20)
 
     assert leads() == leads()
