@@ -8,8 +8,11 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,16 @@ class Demo:
         assert status == 200, body
         return json.loads(body)
 
+    def signs_in(self, username: str, password: str) -> bool:
+        """Whether the sign-in page lets this person through to the cockpit."""
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar := CookieJar()))
+        page = f"http://127.0.0.1:{self.port}/login/"
+        opener.open(page, timeout=20)
+        token = next(cookie.value for cookie in jar if cookie.name == "csrftoken")
+        form = {"username": username, "password": password, "csrfmiddlewaretoken": token or ""}
+        answer = opener.open(page, urllib.parse.urlencode(form).encode(), timeout=30)
+        return answer.status == 200 and urllib.parse.urlsplit(answer.url).path == "/"
+
     def descendants(self) -> list[int]:
         """Every process of the demo, whatever group it is in."""
         marker = f"OPSPORTAL_DEMO_HOME={self.folder}".encode()
@@ -102,6 +115,7 @@ def test_from_nothing_to_a_portal_and_back_and_again(tmp_path: Path):
         assert access["url"] == f"http://127.0.0.1:{port}"
         assert {login["role"] for login in access["logins"]} == {"viewer", "analyst", "responder", "ops_lead", "admin"}
         assert (folder / "access.json").stat().st_mode & 0o777 == 0o600
+        assert all(first.signs_in(login["username"], login["password"]) for login in access["logins"])
         rules = {rule["slug"]: rule["mode"] for rule in first.api("handoff-rules/")["results"]}
         assert rules["speed-to-lead"] == "active"
         handoffs = first.api("handoffs/?limit=500")["results"]
