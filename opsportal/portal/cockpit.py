@@ -111,16 +111,17 @@ def cockpit_of(person: Person, now: datetime) -> Cockpit:
     may_act = person.allows("handoffs:write")
     approvals = [_approval(one) for one in list_to_decide(person, now)]
     needs = sorted([*(_handoff(one, now, may_act) for one in owned), *approvals], key=_by_deadline)
+    unread = list(list_messages(person).filter(read_at=None).prefetch_related(None)[: SHOWN_BESIDE + 1])
     return Cockpit(
         needs=needs[:SHOWN],
         need_count=owned_count + len(approvals),
         late_count=late_count,
         approval_count=len(approvals),
-        unread_count=count_unread(person, now),
+        unread_count=len(unread) if len(unread) <= SHOWN_BESIDE else count_unread(person, now),
         counts=count_for(person, now),
         late_elsewhere=_beside(list_late(person, now).exclude(owner=person)),
         coming=_beside(_coming(person, now)),
-        unread=list(list_messages(person).filter(read_at=None).prefetch_related(None)[:SHOWN_BESIDE]),
+        unread=unread[:SHOWN_BESIDE],
         now=now,
     )
 

@@ -24,8 +24,7 @@ class HashedStorage(StaticFilesStorage):
     """`{% static %}` answers hashed names outside DEBUG, so they may be cached for ever."""
 
     def url(self, name: str | None) -> str:
-        found = None if settings.DEBUG or not name else finders.find(name)
-        return super().url(hashed_name(name, str(found)) if name and found else name)
+        return super().url(name if settings.DEBUG or not name else _public_name(name))
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
@@ -51,9 +50,19 @@ class HashedFinder(BaseFinder):
         return iter(())
 
 
-@cache
 def hashed_name(name: str, path: str) -> str:
     """`css/a.css` -> `css/a.0123456789ab.css` for the file that stands at `path`."""
-    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
     stem, dot, suffix = name.rpartition(".")
-    return f"{stem}.{digest}.{suffix}" if dot else name
+    return f"{stem}.{_digest(path)}.{suffix}" if dot else name
+
+
+@cache
+def _public_name(name: str) -> str:
+    found = finders.find(name)
+    return hashed_name(name, str(found)) if found else name
+
+
+@cache
+def _digest(path: str) -> str:
+    """Read once a process: links and the files served under them must agree."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]

@@ -3,16 +3,27 @@
 Rows stand at `#row-<pk>`; the column marked `primary` names the row and links to the record.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import django_tables2
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 
 from opsportal.web.templatetags import ui
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's head. `sorted_as` as aria-sort says it; `sort_by` is what `?sort=` becomes on a click."""
+
+    label: Any
+    classes: str
+    sorted_as: str
+    sort_by: str
 
 
 class Table(django_tables2.Table):
@@ -29,6 +40,29 @@ class Table(django_tables2.Table):
         super().__init_subclass__(**kwargs)
         cls._meta.row_attrs = {"id": row_id, **cls._meta.row_attrs}
         cls._meta.default = "–"
+
+    @property
+    def head(self) -> list[Head]:
+        return [_head(column) for column in self.columns]
+
+    @property
+    def body(self) -> Iterator[tuple[SafeString, list[tuple[SafeString, Any]]]]:
+        """Attributes of each row with its cells. What is the same for a whole column is worked out once."""
+        attributes = [_cell_attributes(column) for column in self.columns]
+        for row in self.paginated_rows:
+            yield row.attrs.as_html(), list(zip(attributes, row, strict=True))
+
+
+def _head(column: Any) -> Head:
+    classes = str(column.attrs["th"].get("class", ""))
+    order = {"asc": "ascending", "desc": "descending"}
+    sorted_as = next((order[word] for word in classes.split() if word in order), "")
+    return Head(column.header, classes, sorted_as, column.order_by_alias.next if column.orderable else "")
+
+
+def _cell_attributes(column: Any) -> SafeString:
+    label = strip_tags(str(column.header))
+    return format_html(' class="{}" data-label="{}"', column.attrs["td"].get("class", ""), label)
 
 
 def row_id(record: Any) -> str:

@@ -118,7 +118,8 @@ def query(context: template.Context, **changes: Any) -> str:
 @register.simple_tag(takes_context=True)
 def admin_address(context: template.Context, record: Any) -> str:
     """The record's page in the admin, for staff who may look at it there; else an empty string."""
-    user, meta = context.get("user"), getattr(record, "_meta", None)
+    user: Any = context.get("user")
+    meta = getattr(record, "_meta", None)
     if meta is None or not getattr(user, "is_staff", False):
         return ""
     if not user.has_perm(f"{meta.app_label}.view_{meta.model_name}"):
