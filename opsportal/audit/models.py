@@ -31,7 +31,7 @@ class Entry(models.Model):
         verbose_name_plural = "entries"
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["subject_type", "subject_id", "id"], name="audit_entry_subject"),
+            models.Index(fields=["subject_id", "subject_type", "id"], name="audit_entry_subject"),
             models.Index(fields=["trace_id"], name="audit_entry_trace"),
             models.Index(fields=["at"], name="audit_entry_at"),
             models.Index(fields=["actor_id", "id"], name="audit_entry_actor"),

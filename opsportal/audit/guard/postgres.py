@@ -88,17 +88,16 @@ def remove_statements() -> list[str]:
 
 
 def missing(cursor: Any) -> list[str]:
-    cursor.execute(
-        "SELECT tgname, proname FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
-        " WHERE tgrelid = ANY (%s::regclass[]) AND tgenabled = 'A'",
-        [TABLES],
-    )
-    triggers = dict(cursor.fetchall())
     bodies = {**FUNCTIONS, "audit_blank": BLANK}
-    cursor.execute("SELECT proname, prosrc FROM pg_proc WHERE proname = ANY (%s)", [list(bodies)])
+    expected = {name: function for name, (*_, function) in TRIGGERS.items()} | bodies
+    cursor.execute(
+        "SELECT tgname, proname::text FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
+        " WHERE tgrelid = ANY (%s::regclass[]) AND tgenabled = 'A'"
+        " UNION ALL SELECT proname, prosrc FROM pg_proc WHERE proname = ANY (%s)",
+        [TABLES, list(bodies)],
+    )
     present = dict(cursor.fetchall())
-    absent = [name for name, (*_, function) in TRIGGERS.items() if triggers.get(name) != function]
-    return absent + [name for name, body in bodies.items() if present.get(name) != body]
+    return [name for name, made_of in expected.items() if present.get(name) != made_of]
 
 
 def grant_statements(cursor: Any, role: str) -> list[str]:

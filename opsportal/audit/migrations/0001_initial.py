@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="entry",
-            index=models.Index(fields=["subject_type", "subject_id", "id"], name="audit_entry_subject"),
+            index=models.Index(fields=["subject_id", "subject_type", "id"], name="audit_entry_subject"),
         ),
         migrations.AddIndex(
             model_name="entry",
