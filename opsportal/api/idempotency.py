@@ -95,11 +95,18 @@ def _replay(known: IdempotentAnswer, request_hash: bytes) -> Answer:
 
 
 def _store(scope: bytes, request_hash: bytes, answer: Answer, now: datetime) -> None:
-    values = {
-        "request_hash": request_hash,
-        "status": answer.status,
-        "headers": answer.headers,
-        "body": answer.body,
-        "created_at": now,
-    }
-    IdempotentAnswer.objects.update_or_create(pk=scope, defaults=values)
+    IdempotentAnswer.objects.bulk_create(
+        [
+            IdempotentAnswer(
+                scope=scope,
+                request_hash=request_hash,
+                status=answer.status,
+                headers=answer.headers,
+                body=answer.body,
+                created_at=now,
+            )
+        ],
+        update_conflicts=True,  # a forgotten key of more than a day ago
+        unique_fields=["scope"],
+        update_fields=["request_hash", "status", "headers", "body", "created_at"],
+    )

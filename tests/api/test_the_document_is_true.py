@@ -1,4 +1,4 @@
-"""Requests made up from the OpenAPI document, right ones and wrong ones: every answer is one that the document tells of.
+"""Requests made up from the OpenAPI document, right and wrong ones: every answer is one that the document tells of.
 
 SCHEMA_EXAMPLES sets how many are tried for each operation, beyond those that walk every limit of every value.
 """

@@ -2,17 +2,18 @@
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from opsportal import clock
-from opsportal.errors import Forbidden
 from opsportal.identity import forms, operations, ownership, queries, tables
 from opsportal.identity.actors import actor_of
 from opsportal.identity.models import Person
 from opsportal.identity.permissions import scope_required
+from opsportal.identity.refusals import observe
 from opsportal.identity.roles import GROUP_NAMES
 from opsportal.identity.views.pages import Outcome, form_page, signed_in
 from opsportal.web.actions import post_action
@@ -179,13 +180,14 @@ def end_absence(request: HttpRequest, username: str, absence_id: int) -> str:
 
 def _to_look_after(request: HttpRequest, username: str) -> Person:
     if not signed_in(request).allows("people:write"):
-        raise Forbidden("missing_scope", "This needs the Admin role.")
+        observe(request, "people:write")
+        raise PermissionDenied("This needs the Admin role.")
     return get_object_or_404(PEOPLE, username=username)
 
 
 def _check_may_look_after(request: HttpRequest, somebody: Person) -> None:
     if not queries.may_look_after(signed_in(request), somebody):
-        raise Forbidden("not_yours", "Only they, their manager or an ops lead may note when somebody is away.")
+        raise PermissionDenied("Only they, their manager or an ops lead may note when somebody is away.")
 
 
 def _sentence(somebody: Person) -> str:
