@@ -71,7 +71,7 @@ def subtract(opened: list[tuple[int, int]], shut: list[tuple[int, int]]) -> Iter
                 break
             if since < begin:
                 yield since, begin
-            since = max(since, end)
+            since = end
         if since < until:
             yield since, until
 
