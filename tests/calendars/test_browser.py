@@ -13,13 +13,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SPLIT = {day: [["09:00", "12:00"], ["13:00", "17:30"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 
 
-@pytest.fixture(autouse=True)
-def _plain_static_names(settings):
-    """The live server answers static files itself, by their plain names only."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-
-
 @pytest.fixture
 def lead(visitor):
     person = make_person("lee", roles=[Role.OPS_LEAD], team=make_team("inside-sales"), timezone="Europe/Berlin")
