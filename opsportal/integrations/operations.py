@@ -10,9 +10,8 @@ from opsportal.audit.engine import Actor, Draft, Subject
 from opsportal.audit.operations import record
 from opsportal.errors import Conflict, InvalidInput
 from opsportal.identity.models import Person, Team
-from opsportal.integrations import registry
+from opsportal.integrations import keyring, registry
 from opsportal.integrations.models import Integration
-from opsportal.vault import operations as vault
 from opsportal.vault import signatures
 
 OVERLAP = timedelta(hours=24)
@@ -52,7 +51,7 @@ def create_integration(
         created_at=now,
     )
     fresh = signatures.checked_secret(secret or signatures.new_secret()) if described.signed else ""
-    integration.secret = _close(integration, fresh) if fresh else None
+    integration.secret = keyring.close(integration, fresh) if fresh else None
     integration.save(force_insert=True)
     record(_draft("integration.created", integration, actor, now, after=_values(integration)))
     return integration, fresh
@@ -95,7 +94,7 @@ def rotate_integration_secret(
         raise Conflict("no_secret", "This kind of sender does not sign; make a new one instead.")
     fresh = signatures.checked_secret(secret or signatures.new_secret())
     integration.previous_secret, integration.previous_until = integration.secret, now + overlap
-    integration.secret = _close(integration, fresh)
+    integration.secret = keyring.close(integration, fresh)
     integration.save(update_fields=["secret", "previous_secret", "previous_until"])
     after = {"previous_until": integration.previous_until}
     record(_draft("integration.secret_rotated", integration, actor, now, after=after))
@@ -114,23 +113,8 @@ def record_refusal(integration: Integration, *, code: str, now: datetime) -> Non
     record(_draft("integration.refused", integration, actor, now, reason=code))
 
 
-def verifying_secrets(integration: Integration, now: datetime) -> list[str]:
-    """The secret, and while a rotation overlaps the one before it too."""
-    overlaps = integration.previous_until is not None and now < integration.previous_until
-    sealed = [integration.secret, integration.previous_secret if overlaps else None]
-    return [vault.decrypt(_vault_subject(integration), bytes(one)).decode() for one in sealed if one]
-
-
 def _locked(integration: Integration) -> Integration:
     return Integration.objects.select_for_update(of=("self",)).select_related("team").get(pk=integration.pk)
-
-
-def _vault_subject(integration: Integration) -> str:
-    return f"secret:integration:{integration.pk}"
-
-
-def _close(integration: Integration, secret: str) -> bytes:
-    return vault.encrypt(_vault_subject(integration), secret.encode())
 
 
 def _checked_name(name: str) -> str:

@@ -10,7 +10,7 @@ from django.db import transaction
 from opsportal import trace
 from opsportal.api import parsers
 from opsportal.errors import Conflict, InvalidInput, NotFound
-from opsportal.integrations import operations, registry
+from opsportal.integrations import keyring, operations, registry
 from opsportal.integrations.models import Integration, ReceivedMessage
 from opsportal.vault import signatures
 from opsportal.vault.signatures import SignatureError
@@ -75,7 +75,7 @@ def receive(integration: Integration, signed: Signed, now: datetime) -> Taken:
 
 def verify(integration: Integration, signed: Signed, now: datetime) -> None:
     """Raise SignatureError unless the message is signed by this sender and fresh. Unsigned ones are never let by."""
-    secrets = operations.verifying_secrets(integration, now)
+    secrets = keyring.verifying_secrets(integration, now)
     if not secrets:
         raise SignatureError("not_set_up", "This sender has no secret, so nothing of it can be verified.")
     signatures.verify(

@@ -10,7 +10,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from opsportal.notify.models import Attempt, Delivery, Destination
 from opsportal.notify.retry import (
-    MOST_ATTEMPTS,
+    MOST_LEASES,
     OPEN_AFTER_FAILURES,
     Kind,
     Outcome,
@@ -50,7 +50,7 @@ def claim(host: str, *, limit: int, now: datetime, held: bool) -> list[Claim]:
         return []
     with transaction.atomic():
         rows = _take_heads(host, limit, now, held=held)
-        hopeless = [row for row in rows if not probe and row.attempts >= MOST_ATTEMPTS]
+        hopeless = [row for row in rows if not probe and row.attempts >= MOST_LEASES]
         for row in hopeless:
             _finish(row, DeliveryState.DEAD, "every relay that tried it ended without a result", now)
         taken = [row for row in rows if row not in hopeless][: 1 if probe else limit]
@@ -117,7 +117,8 @@ def _move(claimed: Claim, outcome: Outcome, now: datetime) -> DeliveryState | No
     state = _state_after(claimed, outcome, now)
     values: dict[str, object] = {"state": state, "lease": None, "last_error": _error(outcome)}
     if state is DeliveryState.PENDING:
-        values["next_attempt_at"] = now + pause_after(row.attempts, outcome)
+        failures = _failures_after(claimed)
+        values |= {"failures": failures, "next_attempt_at": now + pause_after(failures, outcome)}
     else:
         values["finished_at"] = now
     return state if mine.update(**values) else None
@@ -131,9 +132,13 @@ def _state_after(claimed: Claim, outcome: Outcome, now: datetime) -> DeliverySta
     }
     if outcome.kind in ends:
         return ends[outcome.kind]
-    row = claimed.delivery
-    hopeless = is_hopeless(row.attempts if not claimed.probe else 0, row.tries_since or now, now)
-    return DeliveryState.DEAD if hopeless else DeliveryState.PENDING
+    since = claimed.delivery.tries_since or now
+    return DeliveryState.DEAD if is_hopeless(_failures_after(claimed), since, now) else DeliveryState.PENDING
+
+
+def _failures_after(claimed: Claim) -> int:
+    """How often it has failed with this one; a probe of an open host says nothing about the delivery."""
+    return claimed.delivery.failures + (0 if claimed.probe else 1)
 
 
 def _error(outcome: Outcome) -> str:

@@ -129,9 +129,12 @@ class Delivery(models.Model):
 
     `host` groups what fails together (the breaker, fairness between destinations). `lane` is what must stay in order:
     one person on one channel, one record at one subscription; `place` is the order in it, urgent first, then as told.
+
     `next_attempt_at` is when a relay may take it: for a leased row that is the end of its lease. `lease` fences: only
-    the relay that holds this token records the result. `tries_since` is its first attempt, or the first after a person
-    started it again. What waits is asked for by `finished_at` alone: SQLite uses a partial index only for such terms.
+    the relay that holds this token records the result. `attempts` are counted when they begin, `failures` when they end
+    badly, so that a relay that is killed uses up none of a delivery's chances; `tries_since` is its first attempt, or
+    the first after a person started it again. What waits is asked for by `finished_at` alone: SQLite uses a partial
+    index only for such terms.
     """
 
     key = models.CharField(max_length=240, unique=True)
@@ -176,6 +179,7 @@ class Delivery(models.Model):
         default=DeliveryState.PENDING,
     )
     attempts = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     tries_since = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField()

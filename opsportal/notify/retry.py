@@ -1,6 +1,6 @@
 """When to try again, when to give up, when to leave a destination alone. Pure computing.
 
-A delivery has eight attempts over about three hours. A host that fails five times in a row is left alone and probed;
+A delivery may fail eight times over about three hours. A host that fails five times in a row is left alone and probed;
 while it is, nothing is used up, so an outage of a day costs no message (three days do).
 """
 
@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-MOST_ATTEMPTS = 8
+MOST_FAILURES = 8
+MOST_LEASES = 50  # that ended without a result: a delivery that takes its relay down with it
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)
 OPEN_AFTER_FAILURES = 5
@@ -41,11 +42,11 @@ class Outcome:
     gone: bool = False
 
 
-def pause_after(attempts: int, outcome: Outcome) -> timedelta:
-    """How long to wait after this many attempts: 5 s, 15 s, 45 s … an hour, give or take a fifth; or as asked."""
+def pause_after(failures: int, outcome: Outcome) -> timedelta:
+    """How long to wait after this many failures: 5 s, 15 s, 45 s … an hour, give or take a fifth; or as asked."""
     if outcome.retry_after is not None:
         return min(outcome.retry_after, LONGEST_PAUSE) + FIRST_PAUSE * _chance() / 5
-    factor: int = 3 ** min(max(attempts - 1, 0), 10)
+    factor: int = 3 ** min(max(failures - 1, 0), 10)
     pause = min(FIRST_PAUSE * factor, LONGEST_PAUSE)
     return pause * (0.8 + 0.4 * _chance())
 
@@ -56,9 +57,9 @@ def cool_down(failures: int) -> timedelta:
     return min(FIRST_COOL_DOWN * doublings, LONGEST_COOL_DOWN)
 
 
-def is_hopeless(attempts: int, tries_since: datetime, now: datetime) -> bool:
-    """Whether a delivery has had its attempts or its time."""
-    return attempts >= MOST_ATTEMPTS or now - tries_since > GIVE_UP_AFTER
+def is_hopeless(failures: int, tries_since: datetime, now: datetime) -> bool:
+    """Whether a delivery has had its chances or its time."""
+    return failures >= MOST_FAILURES or now - tries_since > GIVE_UP_AFTER
 
 
 def read_retry_after(value: str, now: datetime) -> timedelta | None:

@@ -5,11 +5,12 @@ the points are laid around its functions from outside.
 """
 
 import os
+import random
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import django
@@ -30,8 +31,31 @@ def die(*_: object, **__: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def crowd(seed: int, now: datetime, *, wanted: int = 50) -> None:
+    """Fork two relays at a time, each with a random moment to die at; print how many died, in how many rounds."""
+    from opsportal.notify import relay
+
+    chance, kills, rounds = random.Random(seed), 0, 0
+    while kills < wanted and rounds < 4 * wanted:
+        rounds += 1
+        children = [_fork(relay, chance.uniform(0.05, 1.5), now + rounds * timedelta(minutes=2)) for _ in range(2)]
+        kills += sum(os.WIFSIGNALED(os.waitpid(child, 0)[1]) for child in children)
+    print(kills, rounds)
+
+
+def _fork(relay: Any, seconds: float, now: datetime) -> int:
+    child = os.fork()
+    if child == 0:
+        threading.Timer(seconds, die).start()
+        relay.drain(now)
+        os._exit(0)
+    return child
+
+
 def main(point: str, now: datetime) -> None:
     django.setup()
+    if point.startswith("crowd "):
+        return crowd(int(point.split()[1]), now)
     from opsportal.notify import aftermath, claims, relay, senders
 
     def wrap(place: Any, name: str, *, before: bool = False, after: bool = False) -> None:
@@ -80,6 +104,7 @@ def main(point: str, now: datetime) -> None:
 
         aftermath.record = recorded
     print(relay.drain(now))
+    return None
 
 
 if __name__ == "__main__":

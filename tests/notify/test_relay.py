@@ -11,7 +11,7 @@ import standardwebhooks
 from opsportal import clock
 from opsportal.notify import claims, operations, relay
 from opsportal.notify.models import Attempt, Delivery, Destination, Message, Subscription
-from opsportal.notify.retry import MOST_ATTEMPTS, Kind, Outcome
+from opsportal.notify.retry import MOST_FAILURES, MOST_LEASES, Kind, Outcome
 from opsportal.vault import signatures
 from tests.factories.identity import NOW, SETUP, make_person
 from tests.factories.notify import make_subscription, publish, states, tell
@@ -147,11 +147,11 @@ def test_a_delivery_is_given_up_after_its_attempts_and_its_owner_hears_of_it(rec
     publish()
     receiver.always(404)
     now = NOW
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MOST_FAILURES):
         relay.drain(now)
         now += timedelta(hours=2)
     assert list(states().values()) == ["dead"]
-    assert len(receiver.requests) == MOST_ATTEMPTS
+    assert len(receiver.requests) == MOST_FAILURES
     assert relay.drain(now).examined == 0
     assert Message.objects.get(recipient=owner).title == "CRM does not take what it is sent"
 
@@ -292,10 +292,12 @@ def test_an_open_breaker_holds_without_using_up_attempts_and_sends_one_probe(rec
     assert destination.opened_at is not None
     sent = len(receiver.requests)
     attempts = sum(Delivery.objects.values_list("attempts", flat=True))
+    failures = sum(Delivery.objects.values_list("failures", flat=True))
     assert relay.drain(destination.probe_at - SECOND).examined == 0
     relay.drain(destination.probe_at)
     assert len(receiver.requests) == sent + 1
     assert sum(Delivery.objects.values_list("attempts", flat=True)) == attempts
+    assert sum(Delivery.objects.values_list("failures", flat=True)) == failures
     assert Attempt.objects.filter(probe=True).count() == 1
     reopened = Destination.objects.get()
     assert reopened.probe_at - now > timedelta(seconds=20)
@@ -314,7 +316,7 @@ def test_an_outage_of_a_day_costs_no_message(receiver: HttpReceiver) -> None:
         relay.drain(now)
         now += timedelta(minutes=6)
     assert set(states().values()) == {"pending"}
-    assert max(Delivery.objects.values_list("attempts", flat=True)) < MOST_ATTEMPTS
+    assert max(Delivery.objects.values_list("failures", flat=True)) < MOST_FAILURES
     receiver.always(200)
     relay.drain(now)
     relay.drain(now + timedelta(hours=1))
@@ -341,7 +343,7 @@ def test_a_row_that_takes_every_relay_down_with_it_is_given_up(receiver: HttpRec
     make_subscription(receiver.url)
     publish()
     now = NOW
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MOST_LEASES):
         assert claims.claim(receiver.origin, limit=1, now=now, held=False)
         now += timedelta(minutes=2)
     assert claims.claim(receiver.origin, limit=1, now=now, held=False) == []

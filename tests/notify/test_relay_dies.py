@@ -1,6 +1,7 @@
 """Relays killed with SIGKILL at every point of their work, and relays that race (TRUST.md I04, I05)."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -131,3 +132,36 @@ def test_threads_of_one_process_do_not_send_twice_either(receiver: HttpReceiver)
         thread.join()
     relay.drain(NOW)
     assert receiver.effects("webhook-id") == dict.fromkeys(keys, 1)
+
+
+@pytest.mark.slow
+def test_fifty_kills_at_random_lose_nothing(receiver: HttpReceiver, slack: HttpReceiver) -> None:
+    """Two relays at a time, each dead after a random moment, until fifty have been killed at work."""
+    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(10**6)))
+    chance = random.Random(seed)
+    receiver.always(lambda _: Answer(200, delay=chance.random() / 10))
+    people = [make_person(slack_id=f"U{number}", email="") for number in range(10)]
+    make_subscription(receiver.url)
+    keys = {publish() for _ in range(1500)}
+    told = {f"{tell(people[number % 10])}:slack" for number in range(300)}
+    variables = environment(
+        receiver.origin, slack.origin, SLACK_API_URL=f"{slack.url}api/", SLACK_BOT_TOKEN="xoxb-for-tests-only"
+    )
+    process = start(f"crowd {seed}", NOW, **variables)
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors.decode()
+    kills, rounds = (int(number) for number in output.split())
+    sent_before_the_end = len(receiver.requests)
+    now = NOW + (rounds + 1) * timedelta(minutes=2)
+    while Delivery.objects.filter(finished_at=None).exists():
+        relay.drain(now)
+        now += timedelta(minutes=2)
+    assert Counter(states().values()) == {"delivered": 1800}
+    assert set(receiver.effects("webhook-id")) == keys
+    assert set(slack.effects()) == told
+    repeats = sum(receiver.effects("webhook-id").values()) + sum(slack.effects().values()) - 1800
+    unfinished = Attempt.objects.filter(finished_at=None).count()
+    print(f"seed {seed}: {kills} kills, 0 of 1800 lost, {repeats} raw repeats, {unfinished} attempts without an end")
+    assert kills >= 50
+    assert sent_before_the_end > 20
+    assert repeats <= unfinished

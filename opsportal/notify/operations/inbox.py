@@ -46,7 +46,7 @@ def retry_delivery(delivery: Delivery, *, reason: str, actor: Actor, now: dateti
     if not reason.strip():
         raise InvalidInput("blank", "Say why it will work now.", field="reason")
     changed = Delivery.objects.filter(pk=delivery.pk, state__in=RESTARTABLE).update(
-        state=DeliveryState.PENDING, attempts=0, tries_since=None, next_attempt_at=now, finished_at=None
+        state=DeliveryState.PENDING, attempts=0, failures=0, tries_since=None, next_attempt_at=now, finished_at=None
     )
     if not changed:
         raise Conflict("not_given_up", "Only a delivery that was given up or dropped can be started again.")
