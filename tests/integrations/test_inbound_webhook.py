@@ -1,7 +1,6 @@
 """Signed messages that come in (TRUST.md S52-S54)."""
 
 import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def effects(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def effects(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the receiver of a room above was handed."""
     handed: list[Any] = []
 
