@@ -30,6 +30,7 @@ STOP_PATIENCE_SECONDS = 6.0
 RECONCILE_EVERY_SECONDS = 60.0
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.5, 30.0
 STEADY_SECONDS = 60.0
+LONGEST_PATIENCE_SECONDS = 600.0
 TICK_SILENT_AFTER = timedelta(seconds=150)
 
 
@@ -47,7 +48,8 @@ class Supervisor:
         self.restart_count = 0
         self._next_start = 0.0
         self._delay = FIRST_DELAY_SECONDS
-        self._last_beat = time.monotonic()
+        self._last_beat = self._judged_from = time.monotonic()
+        self._patience = settings.BEAT_STALE_SECONDS
         self._last_beat_at: datetime | None = None
         self._next_beat = 0.0
         self._next_reconcile = 0.0
@@ -85,15 +87,17 @@ class Supervisor:
     def _keep_cluster(self) -> None:
         if self.cluster and self.cluster.has_exited():
             self._end_cluster(self.cluster, "it ended by itself")
-        if self.cluster and self._silence() > settings.BEAT_STALE_SECONDS:
+        if self.cluster and self._silence() > self._patience:
             self._end_cluster(self.cluster, f"no beat came through for {self._silence():.0f} s")
+            # A machine too slow to start a cluster in time would kill it for ever: the next one gets twice as long.
+            self._patience = min(2 * self._patience, max(LONGEST_PATIENCE_SECONDS, settings.BEAT_STALE_SECONDS))
         if self.cluster is None and time.monotonic() >= self._next_start:
             self._start_cluster()
 
     def _start_cluster(self) -> None:
         environment = processes.bound_to_me({BEAT_LANE_VARIABLE: beats.lane_of(self.host_id)})
         self.cluster = Group([sys.executable, "-m", "opsportal.sweeps.cluster"], environment)
-        self._last_beat = time.monotonic()
+        self._judged_from = time.monotonic()
         self._next_beat = self._next_reconcile = 0.0
         log.info("Started the cluster (process group %s).", self.cluster.pid)
 
@@ -108,8 +112,8 @@ class Supervisor:
         self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS)
 
     def _silence(self) -> float:
-        """Seconds since a beat came back, a cluster was started, or the database was away."""
-        return time.monotonic() - self._last_beat
+        """Seconds held against the cluster: since a beat came back, it was started, or the database was away."""
+        return time.monotonic() - self._judged_from
 
     # --- the database ------------------------------------------------------------------------------------------
 
@@ -122,7 +126,7 @@ class Supervisor:
             self._exchange_beats(clock.database_now())
         except (DatabaseError, InterfaceError) as error:
             # Without a database nothing can beat: that is no reason to kill a cluster that will recover by itself.
-            self._last_beat = time.monotonic()
+            self._judged_from = time.monotonic()
             self.stand_in.rest()
             log.warning("The database does not answer: %s", str(error).strip().splitlines()[0] if str(error) else error)
             connections.close_all()
@@ -133,7 +137,8 @@ class Supervisor:
             self._registered = True
         beat_at = beats.send_beat(self.host_id, now=now, restart_count=self.restart_count)
         if beat_at != self._last_beat_at:
-            self._last_beat, self._last_beat_at = time.monotonic(), beat_at
+            self._last_beat = self._judged_from = time.monotonic()
+            self._last_beat_at, self._patience = beat_at, settings.BEAT_STALE_SECONDS
         if time.monotonic() >= self._next_reconcile:
             self._next_reconcile = time.monotonic() + RECONCILE_EVERY_SECONDS
             self._look_after_schedule(now)
@@ -149,8 +154,10 @@ class Supervisor:
         return self.cluster is not None and self.cluster.age < RECONCILE_EVERY_SECONDS / 2
 
     def _decide_on_stand_in(self, now: datetime) -> None:
+        """Stand in until a beat has really come through: a new cluster alone is no reason to rest."""
         late = timedelta(seconds=settings.BEAT_LATE_SECONDS)
-        if self._silence() > settings.BEAT_LATE_SECONDS or queries.has_overdue_sweep(now, late):
+        is_late = time.monotonic() - self._last_beat > settings.BEAT_LATE_SECONDS
+        if is_late or queries.has_overdue_sweep(now, late):
             self.stand_in.work(starting=self.restart_count == 0 and self._cluster_is_young())
         else:
             self.stand_in.rest()
