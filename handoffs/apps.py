@@ -7,19 +7,26 @@ class HandoffsConfig(AppConfig):
     name = "handoffs"
 
     def ready(self) -> None:
+        from django.urls import reverse
+
         from handoffs.audit import SENTENCES
         from handoffs.facts import sweep_facts
         from handoffs.intake import receive_webhook
         from handoffs.operations import adopt_calendar_version
+        from handoffs.queries.boards import list_owned
         from handoffs.revisions import moved_deadlines
         from handoffs.sweep import sweep_handoffs
-        from opsportal.audit import sentences
+        from opsportal.audit import addresses, sentences
         from opsportal.calendars import registry as calendars
+        from opsportal.identity import ownership
         from opsportal.integrations import registry as integrations
         from opsportal.sweeps import registry as sweeps
         from opsportal.web import navigation
 
         sentences.register(SENTENCES)
+        addresses.register("handoff", lambda key: reverse("handoffs:detail", args=[key]))
+        addresses.register("rule", lambda slug: reverse("rules:detail", args=[slug]))
+        ownership.register("handoffs", list_owned)
         sweeps.register("handoffs", sweep_handoffs, every=timedelta(seconds=10))
         sweeps.register("facts", sweep_facts, every=timedelta(seconds=30))
         calendars.register_deadlines(moved_deadlines)

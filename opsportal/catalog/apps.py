@@ -6,9 +6,15 @@ class CatalogConfig(AppConfig):
     label = "catalog"
 
     def ready(self) -> None:
-        from opsportal.audit import sentences
+        from django.urls import reverse
+
+        from opsportal.audit import addresses, sentences
         from opsportal.catalog.audit import SENTENCES
+        from opsportal.catalog.queries import list_owned
+        from opsportal.identity import ownership
         from opsportal.web import navigation
 
         sentences.register(SENTENCES)
+        addresses.register("automation", lambda slug: reverse("catalog:automation", args=[slug]))
+        ownership.register("automations", list_owned)
         navigation.register("Services", "Automations", "catalog:automations", order=50, scope="catalog:read")

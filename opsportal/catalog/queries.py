@@ -1,13 +1,17 @@
 """Reads about automations, and the gate: whether a change may go ahead now."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from django.urls import reverse
 
 from opsportal.catalog.models import Automation, Freeze
 from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person
+from opsportal.identity.ownership import Owned
 from opsportal.web import words
 
 
@@ -82,3 +86,9 @@ def _held_back(freeze: Freeze) -> str:
     }[Freeze.Scope(freeze.scope)]
     reason = freeze.reason.rstrip(".")
     return f"{over} are frozen until {words.utc(freeze.until)}: {reason}. Fixes and security changes may go ahead."
+
+
+def list_owned(person_ids: Collection[int]) -> list[Owned]:
+    """The automations these people own, for the page of a person."""
+    rows = Automation.objects.filter(owner__in=list(person_ids)).values_list("owner_id", "name", "slug")
+    return [Owned(owner, "automation", name, reverse("catalog:automation", args=[slug])) for owner, name, slug in rows]

@@ -227,3 +227,9 @@ def test_a_page_costs_a_bounded_number_of_queries(four, django_assert_max_num_qu
         client.get(path)
         with django_assert_max_num_queries(most):
             assert client.get(path).status_code == 200
+
+
+def test_a_persons_page_says_what_they_have_running(four):
+    page = browser(four.teammate).get(f"/people/{four.owner.username}/").content.decode()
+    assert "1 running" in page
+    assert "/handoffs/?state=running&amp;owner=olga" in page
