@@ -5,11 +5,14 @@ The effect and its stored answer commit in one transaction, so a crash leaves bo
 writers queue anyway, and the second one finds the answer of the first.
 """
 
+import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cryptography.fernet import Fernet
+from django.conf import settings
 from django.db import connection, transaction
 from rest_framework.request import Request
 
@@ -91,7 +94,12 @@ def _take(scope: bytes) -> None:
 def _replay(known: IdempotentAnswer, request_hash: bytes) -> Answer:
     if bytes(known.request_hash) != request_hash:
         raise Unusable("idempotency_key_reused", "This Idempotency-Key came before with another body.")
-    return Answer(known.status, known.headers, bytes(known.body), replayed=True)
+    return Answer(known.status, known.headers, _sealer(bytes(known.scope)).decrypt(bytes(known.body)), replayed=True)
+
+
+def _sealer(scope: bytes) -> Fernet:
+    """Some answers hold a secret that is shown once: who reads the table alone reads none of them."""
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"answer" + settings.SECRET_KEY.encode() + scope).digest()))
 
 
 def _store(scope: bytes, request_hash: bytes, answer: Answer, now: datetime) -> None:
@@ -102,7 +110,7 @@ def _store(scope: bytes, request_hash: bytes, answer: Answer, now: datetime) -> 
                 request_hash=request_hash,
                 status=answer.status,
                 headers=answer.headers,
-                body=answer.body,
+                body=_sealer(scope).encrypt(answer.body),
                 created_at=now,
             )
         ],

@@ -192,3 +192,11 @@ def _until_free(caller: api.Caller):
         time.sleep(0.05)
         answer = caller.post("teams/", SALES, Idempotency_Key="k")
     return answer
+
+
+def test_a_kept_answer_cannot_be_read_from_the_table():
+    caller = api.caller()
+    answer = caller.post("teams/", SALES, Idempotency_Key="k1")
+    kept = bytes(IdempotentAnswer.objects.get().body)
+    assert answer.content not in kept
+    assert b"sales" not in kept
