@@ -31,6 +31,9 @@ FOREIGN = (
 NEVER_EMPTIED = {"django_content_type", "auth_permission", "django_migrations"}
 
 
+PREFIX = "opsportal-test-"
+
+
 class TestDatabase:
     """Lives from the moment the option is known until the run ends, Ctrl-C included."""
 
@@ -43,7 +46,8 @@ class TestDatabase:
     def start(self) -> None:
         for name in [*FOREIGN, *(name for name in os.environ if name.startswith("OPSPORTAL_"))]:
             os.environ.pop(name, None)
-        directory = Path(tempfile.mkdtemp(prefix="opsportal-test-"))
+        remove_leftovers()
+        directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._ends.callback(shutil.rmtree, directory, ignore_errors=True)
         os.environ["OPSPORTAL_TEST_DIRECTORY"] = str(directory)
         if self.kind == "postgres":
@@ -53,6 +57,14 @@ class TestDatabase:
 
     def stop(self) -> None:
         self._ends.close()
+
+
+def remove_leftovers() -> None:
+    """Directories of runs that were killed before they could remove them."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = directory.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc").exists():
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def name_test_file(settings: Any) -> None:
