@@ -141,6 +141,7 @@ def _page(
         "may_withdraw": is_requester and state in (State.PENDING, State.APPROVED),
         "is_requester": is_requester,
         "is_danger": approval.risk == Risk.DANGEROUS,
+        "may_read_trail": person.allows("audit:read"),
         "history": entries_of("approval", str(approval.pk)),
     }
 

@@ -94,9 +94,10 @@ def get_trace(principal: Principal | None, trace_id: str) -> Trace:
 def _decisions(principal: Principal | None, trace_id: str, handoffs: Sequence[Handoff]) -> Iterable[Step]:
     """The trail. Without the right to read all of it, the history of records one may see."""
     entries = audit.entries_with_trace(trace_id, teams=visible_team_slugs(principal))
-    if principal is None or not principal.allows("audit:read"):
+    may_read_trail = principal is not None and principal.allows("audit:read")
+    if not may_read_trail:
         entries = entries.filter(subject_type="handoff", subject_id__in=[str(one.pk) for one in handoffs])
-    return map(_decision, entries[: LIMIT + 1])
+    return (_decision(entry, may_read_trail=may_read_trail) for entry in entries[: LIMIT + 1])
 
 
 def _told(principal: Principal | None, trace_id: str, handoffs: Sequence[Handoff]) -> Iterable[Step]:
@@ -114,7 +115,7 @@ def _told(principal: Principal | None, trace_id: str, handoffs: Sequence[Handoff
 SOURCES: tuple[Callable[[Principal | None, str, Sequence[Handoff]], Iterable[Step]], ...] = (_decisions, _told)
 
 
-def _decision(entry: Entry) -> Step:
+def _decision(entry: Entry, *, may_read_trail: bool) -> Step:
     return Step(
         at=entry.at,
         kind="audit",
@@ -123,7 +124,7 @@ def _decision(entry: Entry) -> Step:
         sentence=sentences.sentence(entry),
         actor=sentences.actor_label(entry),
         url=addresses.address_of(entry.subject_type, entry.subject_id),
-        source_url=f"/audit/{entry.pk}/",
+        source_url=f"/audit/{entry.pk}/" if may_read_trail else "",
     )
 
 
