@@ -40,7 +40,8 @@ class Home:
             "SECRET_KEY": self.secret_key(),
             "OPSPORTAL_BASE_URL": url,
         }
-        return {"EMAIL_URL": f"filemail://{self.mail_folder}", **kept, **own}
+        defaults = {"EMAIL_URL": f"filemail://{self.mail_folder}", "OPSPORTAL_LOG_LEVEL": "WARNING"}
+        return {**defaults, **kept, **own}
 
     def secret_key(self) -> str:
         """This demo's own key, made at its first start."""
