@@ -1,4 +1,4 @@
-"""How the suite runs: `pytest --db sqlite|postgres`, one database per run, shared by the workers of pytest-xdist.
+"""How the suite runs: `pytest --db sqlite|postgres`, a database of its own for every worker of pytest-xdist.
 
 DJANGO_SETTINGS_MODULE is set here and not in pyproject.toml: pytest-django would load the settings before the option
 `--db` is known, and the database must stand before the settings are read.
@@ -32,8 +32,16 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     if not IS_WORKER:
         given = pluginmanager.getplugin("pytestconfig").invocation_params.args
         _start_database(parser.parse_known_args([str(argument) for argument in given]).db)
+    elif os.environ["DATABASE_URL"].startswith("postgres") and "TEST_DATABASE_URL" not in os.environ:
+        # A cluster each: a transaction left open anywhere in a cluster holds back what may be sealed in it.
+        _start_database("postgres")
     os.environ["DJANGO_SETTINGS_MODULE"] = "opsportal.settings"
     django.setup()
+
+
+def pytest_xdist_setupnodes() -> None:
+    """Before the workers start: with this name at hand they would read the settings before they have a database."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def _start_database(kind: str) -> None:

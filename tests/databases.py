@@ -1,6 +1,7 @@
 """Which database the tests run on, and how it is emptied between tests that commit.
 
-Everything happens before Django's settings load; with pytest-xdist the controller decides and the workers inherit.
+Everything happens before Django's settings load; with pytest-xdist the controller decides the kind, and every worker
+has a PostgreSQL cluster of its own, or a file of its own.
 """
 
 import os
