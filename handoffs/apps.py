@@ -9,13 +9,16 @@ class HandoffsConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import reverse
 
+        from handoffs import approvals as proposals
         from handoffs.audit import SENTENCES
         from handoffs.facts import sweep_facts
         from handoffs.intake import receive_webhook
         from handoffs.operations import adopt_calendar_version
+        from handoffs.operations.change import SLA_CHANGE
         from handoffs.queries.boards import list_owned
         from handoffs.revisions import moved_deadlines
         from handoffs.sweep import sweep_handoffs
+        from opsportal.approvals import registry as approvals
         from opsportal.audit import addresses, sentences
         from opsportal.calendars import registry as calendars
         from opsportal.identity import ownership
@@ -34,3 +37,10 @@ class HandoffsConfig(AppConfig):
         navigation.register("Work", "Handoffs", "handoffs:list", order=20, scope="handoffs:read")
         navigation.register("Work", "Rules", "rules:list", order=25, scope="handoffs:read")
         integrations.register_receiver("webhook", receive_webhook)
+        approvals.register(
+            SLA_CHANGE,
+            label="another timer",
+            on_approved=proposals.on_approved,
+            may_decide=proposals.may_decide,
+            look=proposals.look,
+        )

@@ -69,10 +69,12 @@ def person_named(username: str | None, field: str) -> Person | None:
         raise InvalidInput(missing.code, missing.message, field=field) from None
 
 
-def require_configuring(request: Request) -> None:
+def require_configuring(
+    request: Request, sentence: str = "Timers and rules at work are changed by an ops lead."
+) -> None:
     principal = principal_of(request)
     if principal is None or not principal.allows(CONFIGURE_HANDOFFS):
-        raise Forbidden("missing_scope", "Timers and rules at work are changed by an ops lead.")
+        raise Forbidden("missing_scope", sentence)
 
 
 def source_of(request: Request) -> str:

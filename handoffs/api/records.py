@@ -32,6 +32,8 @@ from opsportal.api.viewsets import ResourceViewSet
 from opsportal.errors import InvalidInput
 from opsportal.identity.actors import actor_of, principal_of
 
+PROPOSE = "A running timer is changed by an ops lead. You can propose another one on the handoff's page."
+
 
 class HandoffSerializer(ModelSerializer):
     """A record somebody must act on. The verdict is that of the moment of the answer."""
@@ -252,7 +254,7 @@ class HandoffViewSet(ResourceViewSet):
         handoff, values = self.get_object(), self.body()
         who: dict[str, Any] = {"actor": actor_of(request), "now": self.now}
         if "sla_minutes" in values:
-            require_configuring(request)
+            require_configuring(request, PROPOSE)
             minutes, reason = values["sla_minutes"], values.get("reason", "")
             handoff = operations.change_sla(handoff, sla_minutes=minutes, reason=reason, **who)
         if "outcome" in values:

@@ -10,9 +10,10 @@ from handoffs.engine.clock import Verdict
 from handoffs.models import Handoff, Pause
 from handoffs.operations import keys
 from handoffs.shapes import change_data, handoff_data
-from handoffs.states import TRANSITIONS, HandoffState
+from handoffs.states import TRANSITIONS, HandoffState, is_running
 from handoffs.timers import SKEW, settle
 from opsportal import ids
+from opsportal.approvals import operations as approvals
 from opsportal.audit import operations as audit
 from opsportal.audit.engine import Actor, Draft, Subject
 from opsportal.errors import Conflict, InvalidInput
@@ -20,6 +21,8 @@ from opsportal.identity.models import Person
 from opsportal.notify import operations as notify
 from opsportal.notify.engine import Event, Notice
 
+# The kind of approval that another timer for one record is (handoffs.approvals).
+SLA_CHANGE = "handoffs.sla_change"
 # What a state is called in a refusal.
 STATE_WORDS = {
     HandoffState.OPEN: "open",
@@ -126,6 +129,7 @@ class Change:
         verdict = settle(self.handoff, self.pauses, self.now)
         self._note_verdict()
         self.handoff.save()
+        self._void_proposals()
         self.announce(verdict)
         return self.handoff
 
@@ -136,6 +140,22 @@ class Change:
         self._publish(verdict)
         if self.notices:
             notify.tell_many(self.notices, self.now)
+
+    def _void_proposals(self) -> None:
+        """Nobody decides about a timer that has stopped, or that is another one by now."""
+        handoff = self.handoff
+        if not self.before or not is_running(self.before["state"], handoff.stop_clock):
+            return
+        if not handoff.is_running:
+            reason = "The handoff has stopped."
+        elif handoff.sla_minutes != self.before["sla_minutes"]:
+            reason = f"Its timer was changed to {words.duration(handoff.sla_minutes * 60)} meanwhile."
+        else:
+            return
+        subject = Subject("handoff", str(handoff.pk), handoff.subject)
+        approvals.void_approvals(
+            subject=subject, kind=SLA_CHANGE, actor=self.actor, reason=reason, now=self.now, wait=False
+        )
 
     def _note_verdict(self) -> None:
         was, is_now = bool(self.before.get("breached")), self.handoff.breached

@@ -1,6 +1,7 @@
 """Changing the timer of one record, and letting open records adopt newer terms: only ever when asked."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -30,8 +31,12 @@ def change_sla(
     reason: str = "",
     source: str = "",
     event_id: str = "",
+    proposed_by: Actor | None = None,
+    approval: str = "",
 ) -> Handoff:
     """Another timer for this record alone: accrued time stays, due instants move, fired stages do not fire again.
+
+    `proposed_by` and `approval` (its id) say whose proposal the actor approved by this.
 
     Raises Conflict `past_breach` once twice the timer has passed, Conflict `invalid_transition` when the clock stopped.
     """
@@ -50,9 +55,16 @@ def change_sla(
     if record.sla_minutes == sla_minutes:
         return record
     before, record.sla_minutes, record.sla_is_own = record.sla_minutes, sla_minutes, True
-    change.note("sla_changed", reason=reason)
+    told = [record.owner]
+    if proposed_by is not None:
+        # The approver did it; the words and the detail say whose idea it was.
+        change.actor = replace(actor, label=f"{actor.label} (proposed by {proposed_by.label})")
+        told = [one for one in told if one is not None and str(one.pk) != proposed_by.id]
+        change.note("sla_changed", reason=reason, proposed_by=proposed_by.label, approval=approval)
+    else:
+        change.note("sla_changed", reason=reason)
     text = f"“{record.subject}” now has {words.duration(sla_minutes * 60)} instead of {words.duration(before * 60)}"
-    change.tell([record.owner], "sla_changed", words.Words(text, reason))
+    change.tell(told, "sla_changed", words.Words(text, reason))
     return change.commit()
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from handoffs import forms, operations
+from handoffs.approvals import propose_sla
 from handoffs.models import Handoff
 from handoffs.states import HandoffState
+from opsportal.audit.engine import Actor
 from opsportal.identity.models import Person
 from opsportal.identity.roles import CONFIGURE_HANDOFFS
 from opsportal.web.forms import Form
@@ -25,15 +28,25 @@ class Move:
     button: str
     done: str
     form: type[Form]
-    operation: Callable[..., Handoff]
+    operation: Callable[..., object]
     states: tuple[HandoffState, ...]
     sentence: str = ""
     is_primary: bool = False
     is_danger: bool = False
     scope: str = "handoffs:write"
+    is_for_those_without: str = ""  # the scope whose holders need this move not
 
     def is_offered(self, handoff: Handoff, person: Person) -> bool:
-        return handoff.state in self.states and person.allows(self.scope) and _fits(self, handoff)
+        return handoff.state in self.states and self.is_open_to(person) and _fits(self, handoff)
+
+    def is_open_to(self, person: Person) -> bool:
+        spared = self.is_for_those_without and person.allows(self.is_for_those_without)
+        return person.allows(self.scope) and not spared
+
+
+def _propose(handoff: Handoff, *, sla_minutes: int, reason: str, actor: Actor, now: datetime) -> None:
+    person = Person.objects.get(pk=actor.id)  # pages are for people
+    propose_sla(handoff, sla_minutes=sla_minutes, reason=reason, requested_by=person, now=now)
 
 
 MOVES = {
@@ -124,6 +137,17 @@ MOVES = {
             scope=CONFIGURE_HANDOFFS,
         ),
         Move(
+            "propose-timer",
+            "Propose another timer",
+            "Propose this timer",
+            "Proposed. An ops lead decides; you are told how.",
+            forms.TimerForm,
+            _propose,
+            (OPEN, PAUSED, RESPONDED),
+            "An ops lead decides. Until then, and for three days at most, nothing changes.",
+            is_for_those_without=CONFIGURE_HANDOFFS,
+        ),
+        Move(
             "reason",
             "Note why it ran late",
             "Note the reason",
@@ -170,7 +194,7 @@ def _fits(move: Move, handoff: Handoff) -> bool:
     """What the state alone does not tell."""
     if move.name == "respond":
         return handoff.first_response_at is None
-    if move.name in ("pause", "timer"):
+    if move.name in ("pause", "timer", "propose-timer"):
         return handoff.is_running
     if move.name == "reason":
         return handoff.missed or (handoff.is_running and handoff.fired_percent >= ON_TIME_PERCENT)

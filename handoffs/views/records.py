@@ -88,7 +88,7 @@ def create(request: HttpRequest) -> HttpResponse:
 def act(request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
     """One move: its form, then the operation."""
     move, handoff = MOVES.get(name), _get(request, pk)
-    if move is None or not _person(request).allows(move.scope):
+    if move is None or not move.is_open_to(_person(request)):
         raise Http404
     if request.method == "POST":
         return _make(request, move, handoff)

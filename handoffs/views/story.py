@@ -16,6 +16,7 @@ from handoffs.queries import Step
 from handoffs.queries.boards import RECENT
 from handoffs.states import HandoffState
 from handoffs.views.moves import offered
+from opsportal.approvals.queries import list_waiting
 from opsportal.identity.models import Person
 from opsportal.notify.models import Delivery
 from opsportal.notify.states import DeliveryState
@@ -100,6 +101,7 @@ def context(handoff: Handoff, person: Person, now: datetime) -> dict[str, Any]:
         "steps": _steps(handoff),
         "upcoming": _upcoming(handoff, now),
         "flags": _flags(handoff),
+        "proposals": list_waiting("handoff", str(handoff.pk), now) if handoff.is_running else [],
         "explanation": queries.explain_deadline(handoff, now=now),
         "deliveries": _deliveries(handoff),
         "record": _record(handoff, verdict),

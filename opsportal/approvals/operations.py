@@ -11,7 +11,7 @@ from opsportal import trace
 from opsportal.approvals import registry
 from opsportal.approvals.engine import canonical, hash_of
 from opsportal.approvals.models import Approval
-from opsportal.approvals.queries import get_approval
+from opsportal.approvals.queries import get_approval, outlook_of
 from opsportal.approvals.states import LIFETIME, TRANSITIONS, Risk, State
 from opsportal.audit.engine import Actor, Draft, Subject
 from opsportal.audit.operations import record
@@ -89,17 +89,28 @@ def approve(
 ) -> Approval:
     """Approve what somebody else asked for, and do what its kind does then.
 
-    `authenticated_at` is when the person last entered their password in this session. Raises NotFound, Forbidden
-    (own_request, not_decider, reauthentication_required), Conflict (not_pending, approval_expired).
+    `authenticated_at` is when the person last entered their password in this session. A request that the record has
+    outrun is voided instead: look at the `state` of the answer. Raises NotFound, Forbidden (own_request, not_decider,
+    reauthentication_required), Conflict (not_pending, approval_expired).
     """
     with transaction.atomic():
         approval = _decidable(approval_id, person, now)
         if approval.needs_password(authenticated_at, now):
             raise Forbidden("reauthentication_required", "Enter your password again to approve this.", field="password")
-        _decide(approval, State.APPROVED, person=person, reason=reason, now=now)
-        if (follow := registry.get(approval.kind).on_approved) is not None:
-            follow(approval, actor_for(person), now)
+        try:
+            with transaction.atomic():
+                _decide(approval, State.APPROVED, person=person, reason=reason, now=now)
+                _follow(approval, actor_for(person), now)
+        except registry.NoLongerHolds as outrun:
+            approval = get_approval(approval_id, person, lock=True)
+            _close(approval, State.VOIDED, actor=CLOCKWORK, reason=outrun.message, now=now)
     return approval
+
+
+def _follow(approval: Approval, actor: Actor, now: datetime) -> None:
+    if (follow := registry.get(approval.kind).on_approved) is not None:
+        follow(approval, actor, now)
+        approval.refresh_from_db(fields=["state", "closed_at", "closing_reason"])
 
 
 def refuse(approval_id: UUID, *, person: Person, now: datetime, reason: str) -> Approval:
@@ -132,12 +143,16 @@ def void_approvals(
     now: datetime,
     kind: str = "",
     keep: dict[str, Any] | None = None,
+    wait: bool = True,
 ) -> int:
     """Void what was asked or approved for a subject that has changed, in the transaction of the change.
 
-    `keep` is the content that still holds. Returns how many were voided.
+    `keep` is the content that still holds. A kind whose decision locks the subject passes over what is being decided
+    at this moment (`wait=False`): that decision waits for this change, finds it, and voids the request itself. Returns
+    how many were voided.
     """
-    stale = Approval.objects.select_for_update().filter(
+    locked = Approval.objects.select_for_update(of=("self",), skip_locked=not wait)
+    stale = locked.select_related("requested_by", "decided_by", "team").filter(
         subject_type=subject.type, subject_id=subject.id, state__in=[State.PENDING, State.APPROVED]
     )
     stale = stale.filter(kind=kind) if kind else stale
@@ -169,7 +184,7 @@ def use_approval(approval: Approval, *, content: dict[str, Any], now: datetime, 
 
 
 def close_overdue(now: datetime, *, limit: int = 200) -> int:
-    """Write down what has expired, and void what lost its requester or its approver. Returns how many were closed."""
+    """Write down what has expired; void what lost a person it needs or its ground. Returns how many were closed."""
     closed = 0
     overdue = Approval.objects.overdue(now).select_related("requested_by", "decided_by").order_by("expires_at")
     for approval in overdue[:limit]:
@@ -182,6 +197,18 @@ def close_overdue(now: datetime, *, limit: int = 200) -> int:
         if sentence := _lost_person(approval):
             with transaction.atomic():
                 closed += _close(approval, State.VOIDED, actor=CLOCKWORK, reason=sentence, now=now)
+    return closed + _void_outrun(now, limit)
+
+
+def _void_outrun(now: datetime, limit: int) -> int:
+    """Void what waits for a decision about a record that has moved on by itself."""
+    closed = 0
+    waiting = Approval.objects.pending(now).filter(kind__in=registry.names_with_a_look())
+    for approval in waiting.select_related("requested_by", "decided_by", "team").order_by("expires_at")[:limit]:
+        outlook = outlook_of(approval, now)
+        if outlook is not None and not outlook.holds:
+            with transaction.atomic():
+                closed += _close(approval, State.VOIDED, actor=CLOCKWORK, reason=outlook.sentence, now=now)
     return closed
 
 

@@ -48,6 +48,18 @@ def list_requested(person: Person, now: datetime) -> list[Approval]:
     return list(own.filter(expires_at__gt=now).order_by("expires_at")[:SHOWN])
 
 
+def list_waiting(subject_type: str, subject_id: str, now: datetime) -> list[Approval]:
+    """What waits for a decision about one record, oldest first. Whoever may see the record may see it."""
+    waiting = Approval.objects.pending(now).filter(subject_type=subject_type, subject_id=subject_id)
+    return list(waiting.select_related("requested_by").order_by("requested_at"))
+
+
+def outlook_of(approval: Approval, now: datetime) -> registry.Outlook | None:
+    """How a waiting request stands now; None when it is decided or its kind has no more to say than the request."""
+    look = registry.get(approval.kind).look
+    return look(approval, now) if look is not None and approval.state_at(now) == State.PENDING else None
+
+
 def list_deciders(approval: Approval) -> list[Person]:
     """Who may decide it now: active, not the requester, may see it, and its kind lets them."""
     people = Person.objects.filter(is_active=True).exclude(pk=approval.requested_by_id).prefetch_related("groups")

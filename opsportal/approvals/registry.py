@@ -6,11 +6,31 @@ from datetime import datetime
 
 from opsportal.approvals.models import Approval
 from opsportal.audit.engine import Actor
+from opsportal.errors import Conflict
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 
+
+class NoLongerHolds(Conflict):
+    """What was asked for does not fit the record any more. Raised by `on_approved`, it voids the request; the message
+    says why.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("approval_voided", message)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How a waiting request stands at this moment: what approving it would do now, or why it no longer holds."""
+
+    sentence: str
+    holds: bool = True
+
+
 OnApproved = Callable[[Approval, Actor, datetime], object]
 MayDecide = Callable[[Person, Approval], bool]
+Look = Callable[[Approval, datetime], Outlook]
 Observer = Callable[[str, Approval, datetime], object]
 
 
@@ -25,6 +45,7 @@ class Kind:
     label: str
     may_decide: MayDecide
     on_approved: OnApproved | None
+    look: Look | None = None
 
 
 _kinds: dict[str, Kind] = {}
@@ -37,14 +58,16 @@ def register(
     label: str = "",
     on_approved: OnApproved | None = None,
     may_decide: MayDecide = is_ops_lead,
+    look: Look | None = None,
 ) -> None:
     """Make a kind known, from AppConfig.ready.
 
-    `on_approved(approval, actor, now)` runs in the transaction of the decision; what it raises undoes the decision.
-    `may_decide(person, approval)` is asked at the decision and again when the approval is used. That nobody decides
-    their own request holds for every kind.
+    `on_approved(approval, actor, now)` runs in the transaction of the decision; what it raises undoes the decision,
+    and NoLongerHolds voids the request as well. `may_decide(person, approval)` is asked at the decision and again when
+    the approval is used. That nobody decides their own request holds for every kind. `look(approval, now)` tells a
+    page how a waiting request stands; one that no longer holds is voided by the sweep.
     """
-    _kinds[kind] = Kind(kind, label or kind.replace("_", " "), may_decide, on_approved)
+    _kinds[kind] = Kind(kind, label or kind.replace("_", " "), may_decide, on_approved, look)
 
 
 def get(kind: str) -> Kind:
@@ -54,6 +77,11 @@ def get(kind: str) -> Kind:
 
 def is_known(kind: str) -> bool:
     return kind in _kinds
+
+
+def names_with_a_look() -> list[str]:
+    """The kinds whose waiting requests can cease to hold by themselves."""
+    return [kind.name for kind in _kinds.values() if kind.look is not None]
 
 
 def labels() -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -26,6 +25,7 @@ from opsportal.errors import DomainError, Forbidden, NotFound
 from opsportal.identity.addresses import client_address
 from opsportal.identity.models import Person
 from opsportal.identity.operations import record_failed_sign_in
+from opsportal.web.actions import Done, say
 from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
 
@@ -67,8 +67,8 @@ def approval_page(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     form = DecisionForm(request.POST or None, asks_password=approval.needs_password(_since(request), now))
     if request.method == "POST" and form.is_valid():
         done = _decide(request, approval, person, form, now)
-        if done:
-            messages.success(request, done)
+        if done is not None:
+            say(request, done)
             return HttpResponseRedirect(reverse("approvals:approval", args=[approval.pk]))
         if getattr(request, "axes_locked_out", False):
             return HttpResponse(status=429)
@@ -77,29 +77,33 @@ def approval_page(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     return render(request, "approvals/approval.html", page, status=422 if form.errors else 200)
 
 
-def _decide(request: HttpRequest, approval: Approval, person: Person, form: DecisionForm, now: datetime) -> str:
-    """One domain call. Answers the sentence to show, or nothing when the form says what is wrong."""
+def _decide(request: HttpRequest, approval: Approval, person: Person, form: DecisionForm, now: datetime) -> Done | None:
+    """One domain call. Answers what to say, or None when the form says what is wrong."""
     decision, reason = form.cleaned_data["decision"], form.cleaned_data["reason"]
     if form.cleaned_data.get("password") and not _reauthenticate(request, person, form, now):
-        return ""
+        return None
     try:
         if decision == "withdraw":
             operations.withdraw(approval.pk, person=person, now=now, reason=reason)
-            return "Taken back."
+            return Done("Taken back.")
         if decision == "refuse":
             operations.refuse(approval.pk, person=person, now=now, reason=reason)
-            return "Refused."
-        operations.approve(approval.pk, person=person, now=now, authenticated_at=_since(request), reason=reason)
+            return Done("Refused.")
+        decided = operations.approve(
+            approval.pk, person=person, now=now, authenticated_at=_since(request), reason=reason
+        )
     except Forbidden as error:
         if error.code != "reauthentication_required":
             raise PermissionDenied(error.message) from error
         form.ask_password()
         refuse(form, error)
-        return ""
+        return None
     except DomainError as error:
         refuse(form, error)
-        return ""
-    return f"Approved: {approval.consequence}."
+        return None
+    if decided.state == State.VOIDED:
+        return Done(f"Nothing was done: it no longer holds. {decided.closing_reason}", tone="warn")
+    return Done(f"Approved: {approval.consequence}.")
 
 
 def _reauthenticate(request: HttpRequest, person: Person, form: DecisionForm, now: datetime) -> bool:
@@ -134,6 +138,7 @@ def _page(
         "kind": registry.get(approval.kind).label,
         "risk_tone": RISK_TONES[Risk(approval.risk)],
         "rows": rows_of(approval.shown),
+        "outlook": queries.outlook_of(approval, now),
         "subject_url": addresses.address_of(approval.subject_type, approval.subject_id),
         "form": form,
         "is_open": state == State.PENDING,

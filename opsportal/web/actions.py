@@ -45,11 +45,16 @@ def post_action(view: Callable[..., str | Done]) -> Callable[..., HttpResponse]:
         except DomainError as error:
             outcome = Done(error.message, tone="bad")
         done = outcome if isinstance(outcome, Done) else Done(outcome)
-        if done.sentence:
-            messages.add_message(request, _LEVELS[done.tone], done.sentence)
+        say(request, done)
         return HttpResponseRedirect(done.url or back(request))
 
     return wrapped
+
+
+def say(request: HttpRequest, done: Done) -> None:
+    """Show the sentence at the next page."""
+    if done.sentence:
+        messages.add_message(request, _LEVELS[done.tone], done.sentence)
 
 
 def back(request: HttpRequest, default: str = "/") -> str:

@@ -187,6 +187,14 @@ def test_the_timer_of_one_record_changes_until_twice_it_has_passed():
     api.assert_problem(refused, 409, "past_breach")
 
 
+def test_somebody_who_may_not_change_a_timer_hears_of_proposing():
+    path = f"handoffs/{opened(api.caller())['id']}/"
+    analyst = api.caller("handoffs:write", "handoffs:read", person=people.make_person("ana"))
+    refused = analyst.send("PATCH", path, json.dumps({"sla_minutes": 45}).encode())
+    problem = api.assert_problem(refused, 403, "missing_scope")
+    assert problem["detail"].endswith("You can propose another one on the handoff's page.")
+
+
 def opened_long_ago(caller):
     at = (clock.now() - timedelta(hours=3)).isoformat()
     return post(caller, "handoffs/", {"rule": "speed", "subject": "Old", "started_at": at}).json()
