@@ -275,7 +275,7 @@ def _tell(event: str, approval: Approval, *, actor: Actor, reason: str, now: dat
             },
         )
     )
-    registry.notify(event, approval, now)
+    registry.notify(event, approval, actor, now)
 
 
 def _broken(approval: Approval, content: dict[str, Any]) -> Conflict | None:

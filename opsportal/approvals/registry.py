@@ -31,7 +31,7 @@ class Outlook:
 OnApproved = Callable[[Approval, Actor, datetime], object]
 MayDecide = Callable[[Person, Approval], bool]
 Look = Callable[[Approval, datetime], Outlook]
-Observer = Callable[[str, Approval, datetime], object]
+Observer = Callable[[str, Approval, Actor, datetime], object]
 
 
 def is_ops_lead(person: Person, approval: Approval) -> bool:
@@ -89,7 +89,7 @@ def labels() -> list[tuple[str, str]]:
 
 
 def observe(observer: Observer) -> None:
-    """Have `observer(event, approval, now)` called in the transaction of each event, to tell people about it.
+    """Have `observer(event, approval, actor, now)` called in the transaction of each event, to tell people about it.
 
     Events: requested, approved, refused, voided, expired, used.
     """
@@ -97,6 +97,6 @@ def observe(observer: Observer) -> None:
         _observers.append(observer)
 
 
-def notify(event: str, approval: Approval, now: datetime) -> None:
+def notify(event: str, approval: Approval, actor: Actor, now: datetime) -> None:
     for observer in _observers:
-        observer(event, approval, now)
+        observer(event, approval, actor, now)

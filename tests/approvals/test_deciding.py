@@ -209,7 +209,7 @@ def test_when_that_fails_nothing_was_decided(owner, leader):
 
 def test_every_event_is_recorded_and_told(owner, leader):
     heard = []
-    registry.observe(lambda event, approval, now: heard.append(event))
+    registry.observe(lambda event, approval, actor, now: heard.append(event))
     approval = approve(ask(owner), leader, reason="Fine")
     operations.use_approval(approval, content=CONTENT, now=NOW)
     assert heard == ["requested", "approved", "used"]

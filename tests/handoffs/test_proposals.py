@@ -25,7 +25,7 @@ from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from opsportal.sweeps.operations import run_sweep
 from tests.approvals.test_races import at_once
-from tests.factories.handoffs import after, again, make_handoff, make_rule
+from tests.factories.handoffs import after, again, make_handoff, make_rule, told
 from tests.factories.identity import SETUP, make_person, make_team
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +87,8 @@ def test_the_leader_approves_and_the_timer_changes_at_once(four: Four) -> None:
     lead = again(four.handoff)
     assert approval.state == State.USED
     assert (lead.sla_minutes, lead.sla_is_own, lead.due_at) == (60, True, after(60))
+    assert told(four.leader) == ["Olga asks for your decision: Another timer for “Acme asks for a demo”"]
+    assert told(four.owner) == ["Lena approved: Another timer for “Acme asks for a demo”"], "and not twice"
 
 
 def test_what_is_decided_is_named_with_both_timers_and_both_due_instants(four: Four) -> None:
@@ -192,6 +194,7 @@ def test_a_proposal_that_the_record_has_outrun_is_void_and_says_why(four: Four) 
     assert voided.closing_reason == "Its timer was changed to 40 min meanwhile. Propose again from there."
     assert (voided.decided_by, again(four.handoff).sla_minutes) == (None, 40)
     assert not Entry.objects.filter(action="approval.approved").exists()
+    assert told(four.owner) == ["No longer holds: Another timer for “Acme asks for a demo”"]
 
 
 def test_past_twice_the_timer_nothing_is_approved_and_the_sweep_writes_it_down(four: Four) -> None:
