@@ -31,16 +31,24 @@ def register_host(host_id: str, *, now: datetime) -> None:
 
 
 def send_beat(host_id: str, *, now: datetime, restart_count: int) -> datetime | None:
-    """Queue the next beat and return when the last one came back. At most one waits, however long the cluster hangs."""
+    """Queue the next beat and return when the last one came back. At most one waits, however long the cluster hangs.
+
+    From here on only the cluster of this `restart_count` can answer: a killed one's last task may still be on its way.
+    """
+    if not WorkHost.objects.filter(id=host_id).update(seen_at=now, restart_count=restart_count):
+        # At the start; or the row left, for the host was away for a day or the database was restored from before.
+        register_host(host_id, now=now)
+        WorkHost.objects.filter(id=host_id).update(restart_count=restart_count)
+    beat_at = WorkHost.objects.filter(id=host_id).values_list("beat_at", flat=True).first()
     lane = lane_of(host_id)
     OrmQ.objects.filter(key=lane).delete()
-    async_task("opsportal.sweeps.tasks.beat", host_id, q_options={"broker": Broker(list_key=lane), "timeout": 20})
-    WorkHost.objects.filter(id=host_id).update(seen_at=now, restart_count=restart_count)
-    return WorkHost.objects.filter(id=host_id).values_list("beat_at", flat=True).first()
+    options = {"broker": Broker(list_key=lane), "timeout": 20}
+    async_task("opsportal.sweeps.tasks.beat", host_id, restart_count, q_options=options)
+    return beat_at
 
 
-def note_beat(host_id: str, *, now: datetime) -> None:
-    WorkHost.objects.filter(id=host_id).update(beat_at=now)
+def note_beat(host_id: str, restart_count: int, *, now: datetime) -> None:
+    WorkHost.objects.filter(id=host_id, restart_count=restart_count).update(beat_at=now)
 
 
 def forget_host(host_id: str) -> None:

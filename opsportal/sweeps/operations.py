@@ -60,11 +60,13 @@ def run_due(
     states = {state.name: state.attempted_at for state in Sweep.objects.all()}
     runs = []
     for sweep in registry.all_sweeps():
-        if unless() or (chosen is not None and sweep.name not in chosen):
+        if chosen is not None and sweep.name not in chosen:
             continue
         seen = states.get(sweep.name)
         if seen is not None and now - seen < sweep.every:
             continue
+        if unless():
+            break
         if _claim(sweep.name, seen, now):
             runs.append(run_sweep(sweep.name, via=via))
     return runs

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django_q.brokers import get_broker
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
@@ -121,5 +122,6 @@ def _check_kwargs(text: str) -> None:
 
 
 def queue_tick() -> None:
-    """Queue a tick by hand, when a cluster has just started or the schedule is silent."""
-    async_task(TICK.func, q_options=TICK.options)
+    """Queue a tick by hand, when a cluster has just started or the schedule is silent. One that waits is enough."""
+    if not get_broker().queue_size():
+        async_task(TICK.func, q_options=TICK.options)

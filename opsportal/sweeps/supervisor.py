@@ -21,6 +21,7 @@ from opsportal import clock, ids
 from opsportal.sweeps import beats, operations, processes, queries, schedules
 from opsportal.sweeps.broker import BEAT_LANE_VARIABLE
 from opsportal.sweeps.models import SweepRun
+from opsportal.sweeps.patience import Patience
 from opsportal.sweeps.processes import Group
 
 log = logging.getLogger("opsportal.sweeps")
@@ -30,7 +31,7 @@ STOP_PATIENCE_SECONDS = 6.0
 RECONCILE_EVERY_SECONDS = 60.0
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.5, 30.0
 STEADY_SECONDS = 60.0
-LONGEST_PATIENCE_SECONDS = 600.0
+LONGEST_LOOK = 3.0  # beats; a longer time between two looks counts as so many
 TICK_SILENT_AFTER = timedelta(seconds=150)
 
 
@@ -48,12 +49,13 @@ class Supervisor:
         self.restart_count = 0
         self._next_start = 0.0
         self._delay = FIRST_DELAY_SECONDS
-        self._last_beat = self._judged_from = time.monotonic()
-        self._patience = settings.BEAT_STALE_SECONDS
+        self._patience = Patience(settings.BEAT_STALE_SECONDS)
+        self._last_beat = self._last_look = time.monotonic()
         self._last_beat_at: datetime | None = None
+        self._has_beaten = False  # the cluster at hand
+        self._asked = -1  # the cluster, by its number, that was asked for beats last
         self._next_beat = 0.0
         self._next_reconcile = 0.0
-        self._registered = False
         self._stopping = False
 
     def run(self) -> None:
@@ -87,17 +89,22 @@ class Supervisor:
     def _keep_cluster(self) -> None:
         if self.cluster and self.cluster.has_exited():
             self._end_cluster(self.cluster, "it ended by itself")
-        if self.cluster and self._silence() > self._patience:
-            self._end_cluster(self.cluster, f"no beat came through for {self._silence():.0f} s")
-            # A machine too slow to start a cluster in time would kill it for ever: the next one gets twice as long.
-            self._patience = min(2 * self._patience, max(LONGEST_PATIENCE_SECONDS, settings.BEAT_STALE_SECONDS))
+        if self.cluster and self._patience.has_ended:
+            self._end_cluster(self.cluster, f"no beat came through for {self._patience.silence:.0f} s")
+            self._patience.give_up()
         if self.cluster is None and time.monotonic() >= self._next_start:
             self._start_cluster()
 
     def _start_cluster(self) -> None:
         environment = processes.bound_to_me({BEAT_LANE_VARIABLE: beats.lane_of(self.host_id)})
-        self.cluster = Group([sys.executable, "-m", "opsportal.sweeps.cluster"], environment)
-        self._judged_from = time.monotonic()
+        try:
+            self.cluster = Group([sys.executable, "-m", "opsportal.sweeps.cluster"], environment)
+        except OSError as error:  # no memory or no process left: there may be later, and the stand-in sweeps on
+            self._put_off(f"The cluster cannot be started: {error}")
+            return
+        self._patience.start()
+        self._has_beaten = False
+        self._last_look = time.monotonic()
         self._next_beat = self._next_reconcile = 0.0
         log.info("Started the cluster (process group %s).", self.cluster.pid)
 
@@ -107,13 +114,12 @@ class Supervisor:
         code = cluster.kill()
         self.cluster = None
         self.restart_count += 1
-        self._next_start = time.monotonic() + self._delay
-        log.error("The cluster is started again: %s (exit code %s, next try in %.1f s).", why, code, self._delay)
-        self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS)
+        self._put_off(f"The cluster is started again: {why} (exit code {code})")
 
-    def _silence(self) -> float:
-        """Seconds held against the cluster: since a beat came back, it was started, or the database was away."""
-        return time.monotonic() - self._judged_from
+    def _put_off(self, why: str) -> None:
+        self._next_start = time.monotonic() + self._delay
+        log.error("%s; next try in %.1f s.", why, self._delay)
+        self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS)
 
     # --- the database ------------------------------------------------------------------------------------------
 
@@ -126,23 +132,29 @@ class Supervisor:
             self._exchange_beats(clock.database_now())
         except (DatabaseError, InterfaceError) as error:
             # Without a database nothing can beat: that is no reason to kill a cluster that will recover by itself.
-            self._judged_from = time.monotonic()
+            self._last_look = time.monotonic()
             self.stand_in.rest()
             log.warning("The database does not answer: %s", str(error).strip().splitlines()[0] if str(error) else error)
             connections.close_all()
 
     def _exchange_beats(self, now: datetime) -> None:
-        if not self._registered:
-            beats.register_host(self.host_id, now=now)
-            self._registered = True
-        beat_at = beats.send_beat(self.host_id, now=now, restart_count=self.restart_count)
-        if beat_at != self._last_beat_at:
-            self._last_beat = self._judged_from = time.monotonic()
-            self._last_beat_at, self._patience = beat_at, settings.BEAT_STALE_SECONDS
+        self._judge(beats.send_beat(self.host_id, now=now, restart_count=self.restart_count))
         if time.monotonic() >= self._next_reconcile:
             self._next_reconcile = time.monotonic() + RECONCILE_EVERY_SECONDS
             self._look_after_schedule(now)
         self._decide_on_stand_in(now)
+
+    def _judge(self, beat_at: datetime | None) -> None:
+        """A beat counts when the cluster at hand was asked for it; one of its forerunner says nothing about it."""
+        if self._asked == self.restart_count and beat_at != self._last_beat_at:
+            self._last_beat, self._has_beaten = time.monotonic(), True
+            self._patience.answered()
+        elif self.cluster:
+            # Time in which this process was itself held up (a paused container) is not held against the cluster.
+            since_last_look = time.monotonic() - self._last_look
+            self._patience.wait(min(since_last_look, LONGEST_LOOK * settings.BEAT_EVERY_SECONDS))
+        self._last_look = time.monotonic()
+        self._asked, self._last_beat_at = self.restart_count, beat_at
 
     def _look_after_schedule(self, now: datetime) -> None:
         """At the start and each minute: put the schedule right; if it stays silent, queue the tick by hand."""
@@ -159,7 +171,7 @@ class Supervisor:
         is_late = time.monotonic() - self._last_beat > settings.BEAT_LATE_SECONDS
         if is_late or queries.has_overdue_sweep(now, late):
             self.stand_in.work(starting=self.restart_count == 0 and self._cluster_is_young())
-        else:
+        elif self._has_beaten:
             self.stand_in.rest()
 
     def _shut_down(self) -> None:

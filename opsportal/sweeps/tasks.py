@@ -45,7 +45,8 @@ def tick() -> None:
     until = time.monotonic() + TICK_LIMIT.total_seconds()
     while time.monotonic() < until and not _stopping:
         try:
-            operations.run_due(via=SweepRun.Via.QUEUE, unless=lambda: _stopping)
+            # Asked between sweeps as well: were each worker in a long round, no beat would come through.
+            operations.run_due(via=SweepRun.Via.QUEUE, unless=lambda: _stopping or not operations.holds(holder))
             if not operations.holds(holder):
                 return
         except (DatabaseError, InterfaceError):
@@ -54,6 +55,6 @@ def tick() -> None:
         time.sleep(PAUSE_SECONDS)
 
 
-def beat(host_id: str) -> None:
+def beat(host_id: str, restart_count: int) -> None:
     """Say that this cluster still takes tasks from the queue and finishes them."""
-    beats.note_beat(host_id, now=clock.database_now())
+    beats.note_beat(host_id, restart_count, now=clock.database_now())

@@ -86,8 +86,36 @@ def test_at_most_one_beat_waits_however_long_the_cluster_hangs():
 def test_a_beat_that_came_through_is_read_back():
     now = clock.database_now()
     beats.register_host("host-a", now=now)
-    tasks.beat("host-a")
+    beats.send_beat("host-a", now=now, restart_count=0)
+    tasks.beat("host-a", 0)
     assert beats.send_beat("host-a", now=now, restart_count=0) >= now
+
+
+def test_a_beat_of_a_killed_cluster_says_nothing_about_the_next_one():
+    now = clock.database_now()
+    beats.send_beat("host-a", now=now, restart_count=0)
+    assert beats.send_beat("host-a", now=now, restart_count=1) is None
+    tasks.beat("host-a", 0)
+    assert beats.send_beat("host-a", now=now, restart_count=1) is None
+    tasks.beat("host-a", 1)
+    assert beats.send_beat("host-a", now=now, restart_count=1) >= now
+
+
+def test_a_host_whose_row_is_gone_enters_it_again():
+    now = clock.database_now()
+    beats.register_host("host-a", now=now)
+    WorkHost.objects.all().delete()
+    beats.send_beat("host-a", now=now, restart_count=3)
+    tasks.beat("host-a", 3)
+    assert beats.send_beat("host-a", now=now, restart_count=3) >= now
+
+
+def test_a_beat_is_pulled_before_the_ticks_that_wait(monkeypatch: pytest.MonkeyPatch):
+    Broker().enqueue("tick")
+    Broker(list_key=beats.lane_of("host-a")).enqueue("beat")
+    monkeypatch.setenv(BEAT_LANE_VARIABLE, beats.lane_of("host-a"))
+    broker = Broker()
+    assert [broker.dequeue()[0][1], broker.dequeue()[0][1]] == ["beat", "tick"]
 
 
 def test_hosts_that_are_gone_for_a_day_leave():

@@ -88,6 +88,14 @@ def test_only_sweeps_whose_interval_has_passed_are_run():
     assert operations.run_due(via="queue") == []
 
 
+def test_a_round_that_is_called_off_ends_after_the_sweep_in_hand():
+    called_off = threading.Event()
+    registry.register("handoffs", lambda now: called_off.set() or SweepResult(), every=EVERY)
+    registry.register("seal", fires(1), every=EVERY)
+    assert [run.name for run in operations.run_due(via="queue", unless=called_off.is_set)] == ["handoffs"]
+    assert [run.name for run in operations.run_due(via="queue")] == ["seal"]
+
+
 def test_the_round_follows_the_order_of_the_house_whatever_the_order_of_registration():
     for name in ("seal", "outbox", "handoffs"):
         registry.register(name, fires(0), every=EVERY)

@@ -78,6 +78,12 @@ def test_a_well_formed_row_of_somebody_else_is_left_alone():
     assert Schedule.objects.get(name="theirs").repeats == -1
 
 
+def test_ticks_queued_by_hand_do_not_pile_up():
+    for _ in range(3):
+        schedules.queue_tick()
+    assert OrmQ.objects.count() == 1
+
+
 def test_the_tick_may_run_longer_than_the_timeout_of_other_tasks():
     reconcile()
     django_q_scheduler.scheduler()

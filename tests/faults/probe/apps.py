@@ -1,5 +1,7 @@
-"""A sweep that does nothing but run, and a relay that gives up on its dead sooner than in production."""
+"""A sweep that does nothing but run, a relay that gives up on its dead sooner than in production, and slow beats."""
 
+import os
+import time
 from datetime import datetime, timedelta
 
 from django.apps import AppConfig
@@ -15,10 +17,18 @@ class ProbeConfig(AppConfig):
 
     def ready(self) -> None:
         from opsportal.notify import claims
+        from opsportal.sweeps import beats
 
         registry.register(NAME, sweep, every=timedelta(seconds=1))
         # Still above the ten seconds a send may take: a lease ends only when its relay has died.
         claims.LEASE = timedelta(seconds=12)
+        note_beat = beats.note_beat
+
+        def take_time(*arguments: str, now: datetime) -> None:
+            time.sleep(float(os.environ.get("FAULT_BEAT_TAKES_SECONDS", "0")))
+            note_beat(*arguments, now=now)
+
+        beats.note_beat = take_time
 
 
 def sweep(now: datetime) -> registry.SweepResult:
