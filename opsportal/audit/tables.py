@@ -23,6 +23,7 @@ class EntryTable(Table):
 
     at = WhenColumn(verbose_name="When", orderable=False)
     sentence = TemplateColumn("audit/entry_cell.html", accessor="pk", orderable=False, verbose_name="What happened")
+    about = TemplateColumn("audit/about_cell.html", accessor="pk", orderable=False, verbose_name="About")
     source = Column(orderable=False, attrs=NO_WRAP)
     trace_id = TemplateColumn("audit/trace_cell.html", orderable=False, verbose_name="Trace", attrs=NO_WRAP)
 

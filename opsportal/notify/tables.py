@@ -72,9 +72,11 @@ def visible_subscriptions(request: HttpRequest) -> QuerySet[Subscription]:
 
 class DeliveryFilter(FilterSet):
     q = django_filters.CharFilter(label="Search", method="search", max_length=200)
-    state = django_filters.ChoiceFilter(choices=[(state.value, WORDS[state]) for state in DeliveryState])
+    state = django_filters.ChoiceFilter(
+        choices=[(state.value, WORDS[state]) for state in DeliveryState], empty_label="Any"
+    )
     channel = django_filters.ChoiceFilter(
-        label="Sent by", choices=[(channel.value, CHANNEL_WORDS[channel]) for channel in Channel]
+        label="Sent by", choices=[(channel.value, CHANNEL_WORDS[channel]) for channel in Channel], empty_label="Any"
     )
     subscription = django_filters.ModelChoiceFilter(queryset=visible_subscriptions, label="Subscription")
     trace = django_filters.CharFilter(label="Trace id", method="with_trace", max_length=64)
