@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Absence, ApiToken, Person, SavedFilter, Team
-from opsportal.identity.roles import Role
+from opsportal.identity.roles import GROUP_NAMES, Role
 
 
 def visible_teams(principal: Principal | None) -> set[int] | None:
@@ -57,6 +57,11 @@ def get_person(username: str) -> Person:
     if person is None:
         raise NotFound("unknown_person", f"There is nobody with the user name “{username[:60]}”.")
     return person
+
+
+def people_with_role(role: Role) -> QuerySet[Person]:
+    """Everybody active who holds the role."""
+    return Person.objects.filter(is_active=True, groups__name=GROUP_NAMES[role])
 
 
 def may_look_after(principal: Principal | None, person: Person) -> bool:

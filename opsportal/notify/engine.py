@@ -19,7 +19,8 @@ LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 class Notice:
     """What one person is told. `key` makes it happen once: printable ASCII without spaces, at most 200.
 
-    `url` is a path of this portal; `about` is the id of the data subject the words speak of, if any.
+    `url` is a path of this portal; `about` is the id of the data subject the words speak of, if any. `by_mail` asks for
+    a mail beside Slack: a copy that lies outside this portal.
     """
 
     person: Person | int
@@ -32,6 +33,7 @@ class Notice:
     urgent: bool = False
     team: str = ""
     about: str = ""
+    by_mail: bool = False
 
     @property
     def person_id(self) -> int:
@@ -76,11 +78,11 @@ class House:
     mail_host: str = ""
 
 
-def channels_for(reach: Reach, house: House, *, urgent: bool) -> list[Channel]:
+def channels_for(reach: Reach, house: House, *, urgent: bool, by_mail: bool = False) -> list[Channel]:
     """Where to tell one person, beside their inbox: Slack, else mail. Both only when asked for, or when urgent."""
     slack = bool(reach.slack_id and house.slack_host) and reach.slack is not False
     mail = bool(reach.email and house.mail_host) and reach.mail is not False
-    if slack and mail and not (urgent or reach.mail):
+    if slack and mail and not (urgent or by_mail or reach.mail):
         mail = False
     return [channel for channel, wanted in ((Channel.SLACK, slack), (Channel.MAIL, mail)) if wanted]
 

@@ -61,6 +61,7 @@ def tell_many(notices: Sequence[Notice], now: datetime) -> int:
     """Tell many people with a handful of statements; answers how many were new. A key that exists changes nothing."""
     rows = {_checked(notice.key): _message(notice, now) for notice in notices}
     told = _insert_new(Message, rows)
+    mailed = {notice.key for notice in notices if notice.by_mail}
     reach_of = reaches({message.recipient_id for message in told})
     house = channels.house()
     Delivery.objects.bulk_create(
@@ -68,7 +69,9 @@ def tell_many(notices: Sequence[Notice], now: datetime) -> int:
             personal_delivery(message, channel, reach_of[message.recipient_id], now)
             for message in told
             if message.recipient_id in reach_of
-            for channel in channels_for(reach_of[message.recipient_id], house, urgent=message.urgent)
+            for channel in channels_for(
+                reach_of[message.recipient_id], house, urgent=message.urgent, by_mail=message.key in mailed
+            )
         ]
     )
     return len(told)
