@@ -6,7 +6,6 @@ log's own order in a case, (occurred_at, arrival), is for showing; here ties are
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -14,25 +13,28 @@ from typing import Any, Protocol, TypeVar
 class Told(Protocol):
     """The parts of an event that a rule reads."""
 
-    event_name: str
-    lifecycle: str
-    occurred_at: datetime
-    actor_kind: str
-    actor_id: str
-    channel: str
-    amount: Any
-    attributes: Any
-    source: str
-    event_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The earliest answer that counts. An actor not known to be a person counts and is flagged."""
-
-    at: datetime
-    actor_kind: str
-    actor_id: str
+    @property
+    def case_id(self) -> str: ...
+    @property
+    def event_name(self) -> str: ...
+    @property
+    def lifecycle(self) -> str: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def actor_kind(self) -> str: ...
+    @property
+    def actor_id(self) -> str: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def amount(self) -> Any: ...
+    @property
+    def attributes(self) -> Any: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def event_id(self) -> str: ...
 
 
 Event = TypeVar("Event", bound=Told)
@@ -54,20 +56,26 @@ def first_start(events: Iterable[Event], matcher: Matcher) -> Event | None:
 
 
 def first_response(
-    events: Iterable[Told], matcher: Matcher, *, since: datetime, until: datetime | None
-) -> Response | None:
-    """The earliest answer in [since, until) that counts: not by a system, not marked automatic."""
+    events: Iterable[Event], matcher: Matcher, *, since: datetime, until: datetime | None
+) -> Event | None:
+    """The earliest answer in [since, until) that counts: not by a system, not marked automatic.
+
+    An actor not known to be a person counts; of two answers in one instant the one by a known person speaks.
+    """
     answers = [one for one in _within(events, matcher, since, until) if counts(one.actor_kind, _is_automatic(one))]
-    # Of two answers in one instant the one by a known person speaks.
-    first = min(answers, key=lambda one: (one.occurred_at, one.actor_kind != "human", one.actor_id), default=None)
-    return Response(first.occurred_at, first.actor_kind, first.actor_id) if first else None
+    return min(answers, key=lambda one: (one.occurred_at, *speaker_order(one.actor_kind, one.actor_id)), default=None)
+
+
+def speaker_order(kind: str, actor_id: str) -> tuple[bool, str]:
+    """Who speaks for an instant: the lowest."""
+    return (kind != "human", actor_id)
 
 
 def first_completion(
-    events: Iterable[Told], matcher: Matcher, *, since: datetime, until: datetime | None
-) -> datetime | None:
+    events: Iterable[Event], matcher: Matcher, *, since: datetime, until: datetime | None
+) -> Event | None:
     """The earliest completion in [since, until), whoever or whatever noted it."""
-    return min((one.occurred_at for one in _within(events, matcher, since, until)), default=None)
+    return min(_within(events, matcher, since, until), key=lambda one: one.occurred_at, default=None)
 
 
 def counts(actor_kind: str, automatic: bool) -> bool:

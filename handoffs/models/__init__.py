@@ -1,12 +1,13 @@
 """Rules and their versions, handoffs and what happened to them, facts for the rooms above, the events of cases."""
 
-from handoffs.models.events import CaseEvent, EventKey
+from handoffs.models.events import CaseEvent, EventImport, EventKey
 from handoffs.models.facts import Fact
 from handoffs.models.handoffs import Handoff, HandoffQuerySet, PastCycle, Pause, StageFiring
 from handoffs.models.rules import Rule, RuleQuerySet, RuleVersion
 
 __all__ = [
     "CaseEvent",
+    "EventImport",
     "EventKey",
     "Fact",
     "Handoff",

@@ -1,4 +1,4 @@
-"""The event log of cases: append-only rows, and the table that gives an event its identity."""
+"""The event log of cases: append-only rows, the table that gives an event its identity, and how far imports came."""
 
 from django.db import models
 from django.db.models import Q
@@ -27,6 +27,7 @@ class CaseEvent(models.Model):
     trace_id = models.CharField(max_length=64, blank=True)
     ingested_at = models.DateTimeField()
     historical = models.BooleanField(default=False)
+    clock_skew = models.BooleanField(default=False)  # it lay in the future when it arrived, by up to 300 seconds
 
     class Meta:
         ordering = ["occurred_at", "id"]
@@ -60,3 +61,25 @@ class EventKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} {self.event_id}"
+
+
+class EventImport(models.Model):
+    """How far a file has been taken into the log; moves in the transaction of each chunk, so a killed import goes on.
+
+    `key` is a SHA-256 of the file's bytes and of how it is read; `position` counts the records that are done.
+    """
+
+    key = models.BinaryField(max_length=32, unique=True)
+    name = models.CharField(max_length=200)
+    source = models.CharField(max_length=60)
+    position = models.BigIntegerField(default=0)
+    counts = models.JSONField(default=dict)
+    started_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name

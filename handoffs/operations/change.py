@@ -11,7 +11,7 @@ from handoffs.models import Handoff, Pause
 from handoffs.operations import keys
 from handoffs.shapes import change_data, handoff_data
 from handoffs.states import TRANSITIONS, HandoffState, is_running
-from handoffs.timers import SKEW, settle
+from handoffs.timers import SKEW, settle, verdict_of
 from opsportal import ids
 from opsportal.approvals import operations as approvals
 from opsportal.audit import operations as audit
@@ -68,6 +68,11 @@ class Change:
     @classmethod
     def of_new(cls, handoff: Handoff, *, actor: Actor, now: datetime) -> "Change":
         return cls(handoff, [], actor, now, {})
+
+    @staticmethod
+    def facts_of(handoff: Handoff) -> dict[str, Any]:
+        """What the trail compares: `before`, for whoever has locked many records at once."""
+        return change_data(handoff)
 
     def is_news(self, scope: str, *, source: str, event_id: str, **said: Any) -> bool:
         """Whether this event has not been here before. Raises Conflict when it said something else."""
@@ -126,22 +131,32 @@ class Change:
 
     def commit(self) -> Handoff:
         """Settle what follows, save, and write trail, webhooks and messages beside it."""
-        verdict = settle(self.handoff, self.pauses, self.now)
-        self._note_verdict()
+        verdict = self.settle()
         self.handoff.save()
-        self._void_proposals()
+        self.void_proposals()
         self.announce(verdict)
         return self.handoff
 
+    def settle(self) -> Verdict:
+        """Bring the record and the notes in line with its new facts; nothing is written yet."""
+        verdict = settle(self.handoff, self.pauses, self.now)
+        self._note_verdict()
+        return verdict
+
     def announce(self, verdict: Verdict) -> None:
         """Trail, webhooks and messages of a record that stands saved."""
-        after = change_data(self.handoff)
-        audit.record_many([self._draft(note, after) for note in self.notes])
-        self._publish(verdict)
+        audit.record_many(self.drafts())
+        if events := self.events(verdict):
+            notify.publish_many(events, self.now)
         if self.notices:
             notify.tell_many(self.notices, self.now)
 
-    def _void_proposals(self) -> None:
+    def drafts(self) -> list[Draft]:
+        """The notes as entries of the trail, with what has changed."""
+        after = change_data(self.handoff)
+        return [self._draft(note, after) for note in self.notes]
+
+    def void_proposals(self) -> None:
         """Nobody decides about a timer that has stopped, or that is another one by now."""
         handoff = self.handoff
         if not self.before or not is_running(self.before["state"], handoff.stop_clock):
@@ -182,25 +197,24 @@ class Change:
             extra=note.extra,
         )
 
-    def _publish(self, verdict: Verdict) -> None:
+    def events(self, verdict: Verdict | None = None) -> list[Event]:
+        """The notes as subscribers hear them; without a verdict it is judged as of now."""
         if self.handoff.shadow or self.handoff.historical:
-            return
+            return []
+        verdict = verdict or verdict_of(self.handoff, self.pauses, self.now)
         data = handoff_data(self.handoff, verdict)
         team = self.handoff.rule.team.slug if self.handoff.rule.team else ""
-        notify.publish_many(
-            [
-                Event(
-                    event_type=note.action,
-                    data=data,
-                    team=team,
-                    trace_id=self.handoff.trace_id,
-                    key=f"{note.action}:{ids.new_id().hex}",
-                    about=str(self.handoff.pk),
-                )
-                for note in self.notes
-            ],
-            self.now,
-        )
+        return [
+            Event(
+                event_type=note.action,
+                data=data,
+                team=team,
+                trace_id=self.handoff.trace_id,
+                key=f"{note.action}:{ids.new_id().hex}",
+                about=str(self.handoff.pk),
+            )
+            for note in self.notes
+        ]
 
     def _notice(self, person: Person, topic: str, text: words.Words, key: str) -> Notice:
         return Notice(

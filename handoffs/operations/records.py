@@ -17,6 +17,7 @@ from handoffs.states import RuleMode
 from handoffs.timers import grace_seconds, settle, verdict_of
 from opsportal import ids
 from opsportal.audit.engine import Actor
+from opsportal.calendars.models import CalendarVersion
 from opsportal.calendars.queries import business_time, current_version
 from opsportal.errors import Conflict, InvalidInput
 from opsportal.identity.models import Person
@@ -98,8 +99,8 @@ def create_handoff(*, new: NewHandoff, actor: Actor, now: datetime) -> Accepted:
     return Accepted(announce_created(handoff, actor=actor, now=now), duplicate=False)
 
 
-def build_handoff(new: NewHandoff, *, now: datetime) -> Handoff:
-    """The record as the rule in force makes it, settled and not saved.
+def build_handoff(new: NewHandoff, *, now: datetime, calendar_version: CalendarVersion | None = None) -> Handoff:
+    """The record as the rule in force makes it, settled and not saved. `calendar_version` spares looking it up.
 
     Live and past a stage already, it is late on arrival: the next sweep fires what is due, once and in order.
     """
@@ -108,7 +109,7 @@ def build_handoff(new: NewHandoff, *, now: datetime) -> Handoff:
     started_at = check_instant(new.started_at, now, field="started_at")
     owner, backup = new.owner or terms.default_owner, new.backup_owner or terms.default_backup_owner
     minutes = choose_minutes(terms.segments, terms.sla_minutes, channel=new.channel, icp=new.icp)
-    calendar_version = current_version(terms.calendar.slug)
+    calendar_version = calendar_version or current_version(terms.calendar.slug)
     handoff = Handoff(
         rule=rule,
         rule_version=terms,
@@ -148,10 +149,15 @@ def build_handoff(new: NewHandoff, *, now: datetime) -> Handoff:
 
 def announce_created(handoff: Handoff, *, actor: Actor, now: datetime) -> Handoff:
     """Record that a handoff which was just inserted was created, and publish it."""
+    creation_of(handoff, actor=actor, now=now).announce(verdict_of(handoff, [], now))
+    return handoff
+
+
+def creation_of(handoff: Handoff, *, actor: Actor, now: datetime) -> Change:
+    """What is to be said of a new handoff; nothing is written."""
     change = Change.of_new(handoff, actor=actor, now=now)
     change.note("created", occurred_at=handoff.started_at, **_created_words(handoff))
-    change.announce(verdict_of(handoff, [], now))
-    return handoff
+    return change
 
 
 def flag_late_arrival(handoff: Handoff, now: datetime) -> None:

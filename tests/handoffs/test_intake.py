@@ -38,7 +38,7 @@ def test_a_line_of_the_contract_is_read() -> None:
         ({"amount": "NaN"}, "amount"),
         ({"attributes": []}, "attributes"),
         ({"trace_id": "not one"}, "trace_id"),
-        ({"colour": "red"}, ""),
+        ({"colour": "red"}, "colour"),
     ],
 )
 def test_a_line_of_another_shape_is_refused_at_its_field(change: dict[str, Any], field: str) -> None:
