@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from opsportal.approvals.models import Approval
-from opsportal.sweeps.admin import ReadOnlyAdmin
+from opsportal.web.admin import ReadOnlyAdmin
 
 
 @admin.register(Approval)

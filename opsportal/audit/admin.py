@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from opsportal.audit import queries, sentences
 from opsportal.audit.models import Entry, Seal, Verification
-from opsportal.sweeps.admin import ReadOnlyAdmin
+from opsportal.web.admin import ReadOnlyAdmin
 
 SHOWN = (
     *("id", "at", "actor_kind", "actor_id", "action", "subject_type", "subject_id"),

@@ -15,23 +15,11 @@ from opsportal.identity import operations
 from opsportal.identity.actors import actor_of
 from opsportal.identity.models import Absence, ApiToken, Person, Team
 from opsportal.identity.roles import GROUP_NAMES, Role
+from opsportal.web.admin import ReadOnlyAdmin
 
 # Groups are the roles, which have their own operation.
 if admin.site.is_registered(Group):
     admin.site.unregister(Group)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Facts: they can be looked at and found, never changed here."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class PersonAdminForm(forms.ModelForm[Person]):

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from opsportal.integrations.models import Integration, ReceivedMessage
-from opsportal.sweeps.admin import ReadOnlyAdmin
+from opsportal.web.admin import ReadOnlyAdmin
 
 
 @admin.register(Integration)

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from opsportal.notify.models import Attempt, Delivery, Destination, Message, PublishedEvent, Subscription
-from opsportal.sweeps.admin import ReadOnlyAdmin
+from opsportal.web.admin import ReadOnlyAdmin
 
 
 @admin.register(Message)

@@ -1,30 +1,15 @@
 """The worker's rows, read-only. django-q2's tables leave the admin: whoever edits a schedule there runs code."""
 
-from typing import Any
-
 import django_q.admin  # noqa: F401  (registers first, so that it can be taken out here)
 from django.contrib import admin
-from django.http import HttpRequest
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from opsportal.sweeps.models import BlindSpell, Sweep, SweepRun, WorkHost
+from opsportal.web.admin import ReadOnlyAdmin
 
 for model in (Failure, OrmQ, Schedule, Success):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Facts are looked at, never edited."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Sweep)
