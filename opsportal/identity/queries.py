@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from opsportal.errors import NotFound
+from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Absence, ApiToken, Person, SavedFilter, Team
 from opsportal.identity.roles import GROUP_NAMES, Role
@@ -80,6 +80,31 @@ def get_team(slug: str) -> Team:
     if team is None:
         raise NotFound("unknown_team", f"There is no team “{slug[:60]}”.")
     return team
+
+
+def team_for(principal: Principal | None, slug: str | None) -> Team | None:
+    """The team a principal may make things for. Whoever sees some teams only has to stay within them.
+
+    Raises InvalidInput at team.
+    """
+    choices = list_teams(principal)
+    if slug is None:
+        own = list(choices[:2])
+        if visible_teams(principal) is None:
+            return None
+        if len(own) == 1:
+            return own[0]
+        raise InvalidInput("blank", "Name a team that you belong to.", field="team")
+    team = choices.filter(slug=slug).first()
+    if team is None:
+        raise InvalidInput("unknown_team", f"There is no team “{slug}”.", field="team")
+    return team
+
+
+def list_teams(principal: Principal | None) -> QuerySet[Team]:
+    """The teams a principal may name."""
+    teams = visible_teams(principal)
+    return Team.objects.all() if teams is None else Team.objects.filter(pk__in=teams)
 
 
 def present_absence(person: Person, now: datetime) -> Absence | None:

@@ -95,7 +95,7 @@ class IntegrationViewSet(ResourceViewSet):
 
     def create(self, request: Request) -> Response:
         principal, values = principal_of(request), self.body()
-        values["team"] = queries.team_for(principal, values.get("team"))
+        values["team"] = identity.team_for(principal, values.get("team"))
         made, secret = operations.create_integration(
             **values, created_by=identity.person_of(principal), actor=actor_of(request), now=self.now
         )

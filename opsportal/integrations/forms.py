@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 
 from opsportal.identity.models import Team
-from opsportal.integrations import queries, registry
+from opsportal.identity.queries import list_teams
+from opsportal.integrations import registry
 from opsportal.web.forms import Form, ReasonField
 
 
@@ -56,7 +57,7 @@ class NewIntegrationForm(IntegrationForm):
 
     def __init__(self, *args: Any, principal: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["team"].queryset = queries.list_teams(principal)  # type: ignore[attr-defined]
+        self.fields["team"].queryset = list_teams(principal)  # type: ignore[attr-defined]
 
 
 class WithReasonForm(Form):

@@ -11,6 +11,7 @@ from django.urls import reverse
 from opsportal import clock
 from opsportal.identity.actors import actor_of, principal_of
 from opsportal.identity.permissions import scope_required
+from opsportal.identity.queries import team_for
 from opsportal.identity.views.pages import Outcome, form_page, signed_in
 from opsportal.integrations import forms, operations, queries, tables
 from opsportal.integrations.models import Integration
@@ -71,7 +72,7 @@ def add_integration(request: HttpRequest) -> HttpResponse:
 
     def act(values: dict[str, Any]) -> Outcome:
         team = values.pop("team")
-        values["team"] = queries.team_for(me, team.slug if team else None)
+        values["team"] = team_for(me, team.slug if team else None)
         made, secret = operations.create_integration(**values, created_by=me, actor=actor_of(request), now=clock.now())
         return _shown_once(request, made, secret)
 

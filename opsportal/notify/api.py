@@ -127,7 +127,7 @@ class SubscriptionViewSet(ResourceViewSet):
 
     def create(self, request: Request) -> Response:
         principal, values = principal_of(request), self.body()
-        values["team"] = queries.team_for(principal, values.get("team"))
+        values["team"] = identity.team_for(principal, values.get("team"))
         made, secret = operations.create_subscription(
             **values, created_by=identity.person_of(principal), actor=actor_of(request), now=self.now
         )

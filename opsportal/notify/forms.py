@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from opsportal.identity.models import Team
-from opsportal.notify import queries
+from opsportal.identity.queries import list_teams
 from opsportal.notify.models import Preference, Subscription
 from opsportal.web.forms import Form, ReasonField
 
@@ -52,7 +52,7 @@ class NewSubscriptionForm(SubscriptionForm):
 
     def __init__(self, *args: Any, principal: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["team"].queryset = queries.list_teams(principal)  # type: ignore[attr-defined]
+        self.fields["team"].queryset = list_teams(principal)  # type: ignore[attr-defined]
 
 
 class WithReasonForm(Form):

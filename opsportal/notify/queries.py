@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet
 
-from opsportal.errors import InvalidInput, NotFound
+from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
-from opsportal.identity.models import Person, Team
+from opsportal.identity.models import Person
 from opsportal.identity.queries import person_of, visible_team_slugs, visible_teams
 from opsportal.notify import channels
 from opsportal.notify.engine import Reach, channels_for
@@ -109,31 +109,6 @@ def list_by_trace(trace_id: str) -> tuple[list[Message], list[PublishedEvent]]:
     messages = Message.objects.filter(trace_id=trace_id).select_related("recipient").prefetch_related("deliveries")
     events = PublishedEvent.objects.filter(trace_id=trace_id).prefetch_related("deliveries__subscription")
     return list(messages.order_by("created_at")), list(events.order_by("created_at"))
-
-
-def team_for(principal: Principal | None, slug: str | None) -> Team | None:
-    """The team a principal may make things for. Whoever sees some teams only has to stay within them.
-
-    Raises InvalidInput at team.
-    """
-    choices = list_teams(principal)
-    if slug is None:
-        own = list(choices[:2])
-        if visible_teams(principal) is None:
-            return None
-        if len(own) == 1:
-            return own[0]
-        raise InvalidInput("blank", "Name a team that you belong to.", field="team")
-    team = choices.filter(slug=slug).first()
-    if team is None:
-        raise InvalidInput("unknown_team", f"There is no team “{slug}”.", field="team")
-    return team
-
-
-def list_teams(principal: Principal | None) -> QuerySet[Team]:
-    """The teams a principal may name."""
-    teams = visible_teams(principal)
-    return Team.objects.all() if teams is None else Team.objects.filter(pk__in=teams)
 
 
 def sees_every_team(principal: Principal | None) -> bool:

@@ -13,6 +13,7 @@ from opsportal import clock
 from opsportal.errors import NotFound
 from opsportal.identity.actors import actor_of, principal_of
 from opsportal.identity.permissions import scope_required
+from opsportal.identity.queries import team_for
 from opsportal.identity.views.pages import Outcome, form_page, signed_in
 from opsportal.notify import forms, operations, queries, tables, wording
 from opsportal.notify.models import Delivery, Message, Subscription
@@ -185,7 +186,7 @@ def add_webhook(request: HttpRequest) -> HttpResponse:
 
     def act(values: dict[str, Any]) -> Outcome:
         team = values.pop("team")
-        values["team"] = queries.team_for(me, team.slug if team else None)
+        values["team"] = team_for(me, team.slug if team else None)
         made, secret = operations.create_subscription(**values, created_by=me, actor=actor_of(request), now=clock.now())
         return _shown_once(request, made, secret)
 
