@@ -41,7 +41,7 @@ class Round:
         self._in_flight: Counter[str] = Counter()
         self._failing: set[str] = set()
         self._hosts: list[str] = []
-        self._held = False
+        self._held = self._is_ending = False
         self._next_look = 0.0
         self._done: queue.SimpleQueue[tuple[Claim, Outcome]] = queue.SimpleQueue()
         self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender")
@@ -49,7 +49,8 @@ class Round:
     def run(self, *, seconds: float = CLAIM_SECONDS) -> SweepResult:
         try:
             while True:
-                claimed = self._claim_all() if time.monotonic() - self.began < seconds else 0
+                goes_on = time.monotonic() - self.began < seconds and not self._is_ending
+                claimed = self._claim_all() if goes_on else 0
                 if self._in_flight.total():
                     self._record(self._wait())
                 elif not claimed:
@@ -102,7 +103,14 @@ class Round:
         if isinstance(packed, Outcome):
             self._done.put((claimed, packed))
         else:
+            self._submit(claimed, packed)
+
+    def _submit(self, claimed: Claim, packed: Parcel | Letter) -> None:
+        try:
             self._senders.submit(self._send, claimed, packed)
+        except RuntimeError:  # this process is ending, as each worker does in its turn: the next relay sends it
+            self._is_ending = True
+            self._done.put((claimed, Outcome(Kind.LATER, "the worker ended before it was sent")))
 
     def _send(self, claimed: Claim, packed: Parcel | Letter) -> None:
         self._done.put((claimed, senders.post(packed)))

@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,14 +33,16 @@ def die(*_: object, **__: object) -> None:
 
 
 def crowd(seed: int, now: datetime, *, wanted: int = 50) -> None:
-    """Fork two relays at a time, each with a random moment to die at; print how many died, in how many rounds."""
+    """Fork two relays at a time, each at work until a random moment it dies at; print how many died, in how many
+    rounds.
+    """
     from opsportal.notify import relay
 
     chance, kills, rounds = random.Random(seed), 0, 0
     while kills < wanted and rounds < 4 * wanted:
         rounds += 1
         children = [_fork(relay, chance.uniform(0.05, 1.5), now + rounds * timedelta(minutes=2)) for _ in range(2)]
-        kills += sum(os.WIFSIGNALED(os.waitpid(child, 0)[1]) for child in children)
+        kills += sum(os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL for child in children)
     print(kills, rounds)
 
 
@@ -47,15 +50,25 @@ def _fork(relay: Any, seconds: float, now: datetime) -> int:
     child = os.fork()
     if child == 0:
         threading.Timer(seconds, die).start()
-        relay.drain(now)
-        os._exit(0)
+        while True:
+            relay.drain(now)
     return child
+
+
+def end_amid_a_round(now: datetime) -> None:
+    """What a worker does whose time has come: its process ends in good order while the relay goes on beside it."""
+    from opsportal.notify import relay
+
+    relay.Background(now)
+    time.sleep(0.4)
 
 
 def main(point: str, now: datetime) -> None:
     django.setup()
     if point.startswith("crowd "):
         return crowd(int(point.split()[1]), now)
+    if point == "ends":
+        return end_amid_a_round(now)
     from opsportal.notify import aftermath, claims, relay, senders
 
     def wrap(place: Any, name: str, *, before: bool = False, after: bool = False) -> None:
