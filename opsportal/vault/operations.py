@@ -1,14 +1,18 @@
 """Closing, opening, shredding, and moving to a new key-encryption key."""
 
+from dataclasses import dataclass
+from uuid import UUID
+
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from opsportal.vault import engine
-from opsportal.vault.engine import Shredded, VaultError
+from opsportal.vault.engine import Shredded, VaultError, WrappingKey
 from opsportal.vault.keys import wrapping_keys
 from opsportal.vault.models import SubjectKey
 
-__all__ = ["Shredded", "VaultError", "decrypt", "encrypt", "rewrap", "shred"]
+__all__ = ["Rewrapped", "Shredded", "VaultError", "decrypt", "encrypt", "list_unrotated", "rewrap", "shred"]
 
 
 def encrypt(subject: str, plaintext: bytes) -> bytes:
@@ -32,15 +36,37 @@ def shred(subject: str) -> bool:
     return bool(SubjectKey.objects.filter(subject=subject, shredded_at=None).update(wrapped=b"", shredded_at=Now()))
 
 
-def rewrap(*, limit: int = 1000) -> int:
-    """Put up to `limit` data keys under the first key-encryption key; answers how many moved."""
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """What one batch came to: `moved` keys, `stuck` ones, `last` the key to go on after (None: the end)."""
+
+    moved: int
+    stuck: tuple[SubjectKey, ...]
+    last: UUID | None
+
+
+def rewrap(*, limit: int = 1000, after: UUID | None = None) -> Rewrapped:
+    """Put up to `limit` data keys under the first key-encryption key. Each is moved by itself, so a run that was
+    interrupted goes on where it stopped, and two at once do no harm.
+    """
     keys = wrapping_keys()
-    old = SubjectKey.objects.filter(shredded_at=None).exclude(wrapped_by=keys[0].fingerprint)[:limit]
-    return sum(_rewrap(key) for key in old)
+    old = list_unrotated().order_by("pk")
+    batch = list((old if after is None else old.filter(pk__gt=after))[:limit])
+    moved, stuck = 0, []
+    for key in batch:
+        try:
+            moved += _rewrap(key, keys[0])
+        except VaultError:
+            stuck.append(key)
+    return Rewrapped(moved, tuple(stuck), batch[-1].pk if batch else None)
 
 
-def _rewrap(key: SubjectKey) -> int:
-    first = wrapping_keys()[0]
+def list_unrotated() -> QuerySet[SubjectKey]:
+    """Living data keys that are not under the first key-encryption key yet."""
+    return SubjectKey.objects.filter(shredded_at=None).exclude(wrapped_by=wrapping_keys()[0].fingerprint)
+
+
+def _rewrap(key: SubjectKey, first: WrappingKey) -> int:
     wrapped = engine.wrap(_opened(key), by=first, key_id=key.pk, subject=key.subject)
     living = SubjectKey.objects.filter(pk=key.pk, shredded_at=None, wrapped_by=key.wrapped_by)
     return living.update(wrapped=wrapped, wrapped_by=first.fingerprint)
