@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from handoffs import bulk
 from handoffs.engine import clock as engine
@@ -60,10 +60,14 @@ def sweep_handoffs(now: datetime) -> SweepResult:
     """Fire every stage that is due at `now`, for about eight seconds at most. Several sweepers may run at once."""
     until = time.monotonic() + LIMIT_SECONDS
     total, failed = SweepResult(), set[UUID]()
+    connection.ensure_connection()
+    session = connection.connection
     while time.monotonic() < until:
         try:
             result = sweep_batch(now, without=failed)
         except Exception:
+            if connection.connection is not session:
+                raise  # the database went away: no record is to blame, and the next round sweeps them together
             log.exception("A batch of due handoffs failed; its records are swept one by one.")
             result, stuck = _sweep_singly(now, without=failed)
             failed |= stuck
@@ -163,8 +167,9 @@ def _write(batch: Batch, now: datetime) -> None:
 
 def _sweep_singly(now: datetime, *, without: Collection[UUID]) -> tuple[SweepResult, set[UUID]]:
     """One record a transaction: whichever cannot be swept is left out, loudly, and stops none of the others."""
+    until = time.monotonic() + LIMIT_SECONDS
     total, failed = SweepResult(), set[UUID]()
-    for _ in range(BATCH):
+    while time.monotonic() < until and total.examined < BATCH:
         try:
             result = sweep_batch(now, limit=1, without={*without, *failed})
         except Exception:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import environ
 import pytest
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from handoffs.models import Fact, Handoff, StageFiring
 from handoffs.sweep import sweep_handoffs
@@ -49,6 +49,26 @@ def counts() -> list[int]:
 def state() -> list[tuple[object, ...]]:
     fields = ("pk", "owner_id", "breached", "fired_percent", "next_fire_at", "held_by")
     return list(Handoff.objects.order_by("pk").values_list(*fields))
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no server that could go away")
+def test_a_database_that_goes_away_is_not_blamed_on_the_records(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Swept one by one for nothing, a thousand records would hold up all other timers."""
+    make_many(40)
+
+    def go_away(*_: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("handoffs.sweep._write", go_away)
+        with pytest.raises((OperationalError, InterfaceError)):
+            sweep_handoffs(after(61))
+    connection.close()
+    assert "one by one" not in caplog.text
+    assert sweep_handoffs(after(61)).fired == 80
 
 
 @pytest.mark.parametrize("point", POINTS)
