@@ -196,12 +196,12 @@ def _curl(schema: Schema, address: str, method: str, body: Schema) -> str:
     parts = ["curl", "-H", '"Authorization: Bearer $OPSPORTAL_TOKEN"']
     if method != "get":
         parts += ["-X", method.upper()]
-    if sample := _sample(schema, body):
-        parts += ["-H", "'Content-Type: application/json'", "-d", shlex.quote(json.dumps(sample))]
+    if example := sample(schema, body):
+        parts += ["-H", "'Content-Type: application/json'", "-d", shlex.quote(json.dumps(example))]
     return " ".join([*parts, shlex.quote(f"{settings.BASE_URL}{address}")])
 
 
-def _sample(schema: Schema, described: Schema, depth: int = 0) -> Any:
+def sample(schema: Schema, described: Schema, depth: int = 0) -> Any:
     """A body with the required properties only."""
     resolved = _resolve(schema, described)
     if "enum" in resolved:
@@ -209,9 +209,9 @@ def _sample(schema: Schema, described: Schema, depth: int = 0) -> Any:
     if resolved.get("type") == "object" and depth < 4:
         required = resolved.get("required", [])
         inner = resolved.get("properties", {})
-        return {name: _sample(schema, inner[name], depth + 1) for name in required if name in inner}
+        return {name: sample(schema, inner[name], depth + 1) for name in required if name in inner}
     if resolved.get("type") == "array":
-        return [_sample(schema, resolved.get("items", {}), depth + 1)]
+        return [sample(schema, resolved.get("items", {}), depth + 1)]
     samples = {"integer": resolved.get("minimum", 1), "number": 1.5, "boolean": True}
     formats = {"date-time": "2026-11-03T09:15:00Z", "date": "2026-11-03", "email": "mara@example.org"}
     return samples.get(resolved.get("type", ""), formats.get(resolved.get("format", ""), "…")) if resolved else None

@@ -60,6 +60,7 @@ class BaseViewSet(GenericViewSet[Any]):
 
     read_scope, write_scope: the scope for safe and for writing methods; None lets any known principal in.
     action_scopes: exceptions by action name.
+    person_scopes: further exceptions for signed-in people, where whose record it is decides: the action checks that.
     query_fields: action name -> {parameter: serializer field}; what is not declared is refused (400).
     request_serializers: action name -> body; without one a writing action reads `serializer_class`.
     response_serializers: action name -> answer, for the schema; None means an empty answer.
@@ -69,6 +70,7 @@ class BaseViewSet(GenericViewSet[Any]):
     read_scope: ClassVar[str | None] = None
     write_scope: ClassVar[str | None] = None
     action_scopes: ClassVar[Mapping[str, str | None]] = {}
+    person_scopes: ClassVar[Mapping[str, str | None]] = {}
     query_fields: ClassVar[Mapping[str, querystring.Fields]] = {}
     request_serializers: ClassVar[Mapping[str, SerializerClass | None]] = {}
     response_serializers: ClassVar[Mapping[str, Any]] = {}
@@ -94,9 +96,14 @@ class BaseViewSet(GenericViewSet[Any]):
 
     def required_scope(self) -> str | None:
         """The scope this request needs. Unmapped methods ask for none: they end in 405."""
-        return self.scope_of(self.action, self.request.method or "") if self.action not in (None, "metadata") else None
+        if self.action in (None, "metadata"):
+            return None
+        if self.request.auth is None and self.action in self.person_scopes:
+            return self.person_scopes[self.action]
+        return self.scope_of(self.action, self.request.method or "")
 
     def scope_of(self, action: str | None, method: str) -> str | None:
+        """The scope a token needs for an action: what the document says."""
         if action in self.action_scopes:
             return self.action_scopes[action or ""]
         return self.read_scope if method in SAFE_METHODS else self.write_scope
@@ -155,7 +162,11 @@ class BaseViewSet(GenericViewSet[Any]):
         if self.action not in (None, "metadata"):
             self.query = querystring.read(request.query_params, self.parameters())
         if request.method not in SAFE_METHODS:
-            parsers.read_body(request._request, limit=self.max_body_bytes, gzip_allowed=self.gzip_allowed)
+            self.take_body()
+
+    def take_body(self) -> None:
+        """Read the whole body, bounded. What streams leaves it to its method (parsers.stream_body)."""
+        parsers.read_body(self.request._request, limit=self.max_body_bytes, gzip_allowed=self.gzip_allowed)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.args, self.kwargs = args, kwargs

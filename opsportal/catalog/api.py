@@ -106,7 +106,7 @@ class AutomationViewSet(ResourceViewSet):
     serializer_class = AutomationSerializer
     read_scope, write_scope = "catalog:read", "catalog:write"
     # Owners may edit their own without the right to write the whole catalogue: `_edited` decides.
-    action_scopes = {"partial_update": "catalog:read", "activate": "catalog:read"}
+    person_scopes = {"partial_update": "catalog:read", "activate": "catalog:read"}
     lookup_field = "slug"
     filter_fields = {
         "team": "team__slug",

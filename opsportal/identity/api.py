@@ -97,8 +97,9 @@ class PersonViewSet(ResourceViewSet):
     queryset = Person.objects.select_related("manager", "team").prefetch_related("groups")
     serializer_class = PersonSerializer
     read_scope, write_scope = "people:read", "people:write"
-    # Who may write an absence depends on the person it is for: operations and queries decide.
-    action_scopes = {"absences": "people:read", "add_absence": None, "end_absence": None}
+    # Who may write an absence depends on the person it is for: `_looked_after` decides.
+    action_scopes = dict.fromkeys(("add_absence", "end_absence"), "oncall:write")
+    person_scopes = dict.fromkeys(("add_absence", "end_absence"))
     lookup_field = "username"
     filter_fields = {
         "username": "username",
