@@ -145,9 +145,10 @@ class RuleViewSet(ResourceViewSet):
             require_configuring(request)
         mode, adopt, reason = values.pop("mode", rule.mode), values.pop("adopt", False), values.pop("reason", "")
         who: dict[str, Any] = {"actor": actor_of(request), "now": self.now}
-        name, team = values.pop("name", None), _team(values.pop("team", None))
+        named: dict[str, Any] = {"team": _team(values.pop("team"))} if "team" in values else {}
+        named |= {"name": values.pop("name")} if "name" in values else {}
         terms = replace(operations.terms_of(rule), **_terms(values))
-        rule = operations.change_rule(rule, name=name, team=team, terms=terms, reason=reason, **who)
+        rule = operations.change_rule(rule, **named, terms=terms, reason=reason, **who)
         if adopt:
             operations.adopt_rule_terms(rule, **who)
         return self.answer(self._move_to(rule, mode))

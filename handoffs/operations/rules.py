@@ -12,6 +12,7 @@ from handoffs.states import RULE_TRANSITIONS, RuleMode
 from handoffs.terms import TERM_NAMES, Terms, read_terms, require_sentences, terms_of
 from opsportal.audit import operations as audit
 from opsportal.audit.engine import Actor, Draft, Subject
+from opsportal.calendars.operations import UNCHANGED
 from opsportal.errors import Conflict
 from opsportal.identity.models import Team
 
@@ -39,13 +40,15 @@ def change_rule(
     now: datetime,
     terms: Terms | None = None,
     name: str | None = None,
-    team: Team | None = None,
+    team: Team | None = UNCHANGED,
     reason: str = "",
 ) -> Rule:
-    """Edit a rule: a new version where the terms differ; name and team stay unless given. Open handoffs keep theirs."""
+    """Edit a rule: a new version where the terms differ; name and team stay unless given, and without a team (None) it
+    is everybody's. Open handoffs keep their terms.
+    """
     rule = _lock(rule)
     before = _data(rule)
-    rule.name, rule.team = name or rule.name, team or rule.team
+    rule.name, rule.team = name or rule.name, rule.team if team is UNCHANGED else team
     columns = read_terms(terms or terms_of(rule), now=now)
     if rule.mode in (RuleMode.ACTIVE, RuleMode.SHADOW):
         require_sentences(columns)

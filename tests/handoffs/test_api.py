@@ -177,6 +177,16 @@ def test_every_action_moves_the_record_and_a_wrong_one_is_a_conflict():
     ]
 
 
+def test_a_patch_without_a_team_keeps_it_and_null_clears_it():
+    caller = api.caller()
+    make.make_rule("speed", team=people.make_team("sales"))
+    assert caller.patch("handoff-rules/speed/", {"name": "Speedy"}).json()["team"] == "sales"
+    for nobody in (None, ""):
+        assert caller.patch("handoff-rules/speed/", {"team": "sales"}).json()["team"] == "sales"
+        cleared = caller.patch("handoff-rules/speed/", {"team": nobody}).json()
+        assert (cleared["team"], cleared["name"]) == (None, "Speedy")
+
+
 def test_the_timer_of_one_record_changes_until_twice_it_has_passed():
     caller = api.caller()
     path = f"handoffs/{opened(caller)['id']}/"

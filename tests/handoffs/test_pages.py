@@ -212,6 +212,15 @@ def test_an_edit_through_the_page_keeps_what_the_page_does_not_show(four):
     assert (terms.number, terms.sla_minutes, terms.start_on, terms.grace_by_source) == (2, 20, matcher, {"crm": 3})
 
 
+def test_a_rule_is_given_back_to_everybody_through_the_page(four):
+    lead = browser(people.make_person("lea", roles=[Role.OPS_LEAD]))
+    form = lead.get("/rules/speed/edit/").context["form"]
+    values = {name: value for name, value in form.initial.items() if value not in (None, "")}
+    values = {**values, "calendar": four.handoff.rule.terms.calendar.pk, "team": "", "step": "save"}
+    assert lead.post("/rules/speed/edit/", values).status_code == 302
+    assert Rule.objects.get(slug="speed").team is None
+
+
 def test_a_page_costs_a_bounded_number_of_queries(four, django_assert_max_num_queries):
     for number in range(12):
         handoff = make.make_handoff(four.handoff.rule, subject=f"Lead {number}", owner=four.owner)

@@ -12,6 +12,7 @@ from handoffs.operations import Terms, terms_of
 from handoffs.queries import count_open_by_version
 from handoffs.states import RuleMode
 from opsportal.audit.models import Entry
+from opsportal.audit.sentences import detail_of
 from opsportal.calendars.models import Calendar
 from opsportal.errors import Conflict, InvalidInput, InvalidInputs
 from tests.factories.handoffs import (
@@ -25,7 +26,7 @@ from tests.factories.handoffs import (
     sweep,
     told,
 )
-from tests.factories.identity import SETUP, make_person
+from tests.factories.identity import SETUP, make_person, make_team
 
 pytestmark = pytest.mark.django_db
 
@@ -164,6 +165,17 @@ def test_an_edit_that_changes_nothing_makes_no_version() -> None:
     entries = Entry.objects.count()
     rule = operations.change_rule(rule, terms=terms_of(rule), actor=SETUP, now=after(1))
     assert (rule.terms.number, Entry.objects.count()) == (1, entries)
+
+
+def test_a_rule_loses_its_team_only_when_that_is_said() -> None:
+    sales = make_team("sales")
+    rule = make_rule(team=sales)
+    rule = operations.change_rule(rule, name="Speed", actor=SETUP, now=after(1))
+    assert rule.team == sales
+    rule = operations.change_rule(rule, team=None, actor=SETUP, now=after(2), reason="Everybody's now")
+    assert Rule.objects.get(pk=rule.pk).team is None
+    entry = Entry.objects.filter(action="rule.changed").latest("id")
+    assert (detail_of(entry)["before"], detail_of(entry)["after"]) == ({"team": "sales"}, {"team": ""})
 
 
 def test_a_rule_at_work_keeps_its_sentences() -> None:
