@@ -146,7 +146,7 @@ class Supervisor:
 
     def _judge(self, beat_at: datetime | None) -> None:
         """A beat counts when the cluster at hand was asked for it; one of its forerunner says nothing about it."""
-        if self._asked == self.restart_count and beat_at != self._last_beat_at:
+        if self._asked == self.restart_count and beat_at not in (None, self._last_beat_at):
             self._last_beat, self._has_beaten = time.monotonic(), True
             self._patience.answered()
         elif self.cluster:

@@ -43,11 +43,15 @@ def tick() -> None:
     holder = f"{socket.gethostname()}:{os.getpid()}:{ids.new_secret(6)}"[-80:]
     operations.take_over(holder, now=clock.database_now())
     until = time.monotonic() + TICK_LIMIT.total_seconds()
+
+    def is_over() -> bool:
+        return _stopping or not operations.holds(holder)
+
     while time.monotonic() < until and not _stopping:
         try:
             # Asked between sweeps as well: were each worker in a long round, no beat would come through.
-            operations.run_due(via=SweepRun.Via.QUEUE, unless=lambda: _stopping or not operations.holds(holder))
-            if not operations.holds(holder):
+            operations.run_due(via=SweepRun.Via.QUEUE, unless=is_over)
+            if is_over():
                 return
         except (DatabaseError, InterfaceError):
             log.warning("The database does not answer; the tick tries again.")
