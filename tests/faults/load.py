@@ -7,6 +7,9 @@ import sys
 from datetime import timedelta
 from random import Random
 
+# What the CRM hears of: one event a handoff, for the most part, so that ten thousand are told within minutes.
+EVENTS = ["handoff.breached", "handoff.responded", "handoff.cancelled"]
+
 
 def main(count: int, seconds: float, head_start: float, url: str) -> None:
     import django
@@ -23,14 +26,17 @@ def main(count: int, seconds: float, head_start: float, url: str) -> None:
     from opsportal.notify import operations as notify
 
     actor, now = Actor.system("storm"), clock.database_now()
-    manager = identity.create_person(
-        username="manager", name="Mo Manager", slack_id="UMANAGER", roles=[Role.OPS_LEAD], actor=actor, now=now
-    )
+    managers = [
+        identity.create_person(
+            username=f"lead{n}", name=f"Lead {n}", slack_id=f"ULEAD{n}", roles=[Role.OPS_LEAD], actor=actor, now=now
+        )
+        for n in range(6)
+    ]
     people = [
         identity.create_person(
-            username=f"rep{n}", name=f"Rep {n}", slack_id=f"UREP{n}", manager=manager, actor=actor, now=now
+            username=f"rep{n}", name=f"Rep {n}", slack_id=f"UREP{n}", manager=managers[n % 6], actor=actor, now=now
         )
-        for n in range(12)
+        for n in range(24)
     ]
     terms = operations.Terms(
         calendar=Calendar.objects.get(slug="24x7"),
@@ -39,7 +45,7 @@ def main(count: int, seconds: float, head_start: float, url: str) -> None:
     )
     rule = operations.create_rule(slug="storm", name="Storm", terms=terms, actor=actor, now=now)
     rule = operations.activate_rule(rule, actor=actor, now=now)
-    notify.create_subscription(name="CRM", url=url, events=["handoff.*"], actor=actor, now=now)
+    notify.create_subscription(name="CRM", url=url, events=EVENTS, actor=actor, now=now)
     random, handoffs = Random(1), []
     for number in range(count):
         owner, backup = random.sample(people, 2)

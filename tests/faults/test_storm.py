@@ -22,6 +22,9 @@ DAMAGE = {
     "DELETE FROM notify_message WHERE key = (SELECT min(key) FROM notify_message WHERE key LIKE '%:200:%')": (
         "recipients of a stage without their message"
     ),
+    "DELETE FROM notify_publishedevent WHERE key = (SELECT min(key) FROM notify_publishedevent)": (
+        "entries of the trail without exactly one event"
+    ),
     "UPDATE notify_delivery SET key = key || ':other' WHERE id ="
     " (SELECT min(id) FROM notify_delivery WHERE channel = 'slack')": "deliveries never arrived",
     f"UPDATE handoffs_handoff SET owner_id = first_owner_id WHERE id = {OPEN.format(order='DESC')}": (

@@ -24,9 +24,9 @@ class ProbeConfig(AppConfig):
         claims.LEASE = timedelta(seconds=12)
         note_beat = beats.note_beat
 
-        def take_time(*arguments: str, now: datetime) -> None:
+        def take_time(host_id: str, restart_count: int, *, now: datetime) -> None:
             time.sleep(float(os.environ.get("FAULT_BEAT_TAKES_SECONDS", "0")))
-            note_beat(*arguments, now=now)
+            note_beat(host_id, restart_count, now=now)
 
         beats.note_beat = take_time
 
