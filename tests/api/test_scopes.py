@@ -38,9 +38,9 @@ def operations() -> Iterator[Operation]:
         for method in METHODS:
             if method in methods:
                 said = methods[method]
-                content = said.get("requestBody", {}).get("content", {})
-                media_type, body = next(iter(content.items()), ("application/json", {}))
-                example = docs.sample(document, body.get("schema", {}))
+                content: dict[str, Any] = said.get("requestBody", {}).get("content", {})
+                media_type = next(iter(content), "application/json")
+                example = docs.sample(document, content[media_type]["schema"] if content else {})
                 yield Operation(method.upper(), path, said.get("x-scope", ""), media_type, example)
 
 
