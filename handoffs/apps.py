@@ -29,6 +29,7 @@ class HandoffsConfig(AppConfig):
         sentences.register(SENTENCES)
         addresses.register("handoff", lambda key: reverse("handoffs:detail", args=[key]))
         addresses.register("rule", lambda slug: reverse("rules:detail", args=[slug]))
+        addresses.register("breach_reason", lambda slug: f"{reverse('review:reasons')}#reason-{slug}")
         ownership.register("handoffs", list_owned)
         sweeps.register("handoffs", sweep_handoffs, every=timedelta(seconds=10))
         sweeps.register("facts", sweep_facts, every=timedelta(seconds=30))

@@ -15,6 +15,7 @@ SENTENCES = {
         "{actor} changed the timer from {before[sla_minutes]} to {after[sla_minutes]} min: {reason}."
     ),
     "handoff.reason_tagged": "{actor} noted why it ran past its timer: {extra[breach_reason]}.",
+    "handoff.reason_followed": "The reason {before[breach_reason]} is called {after[breach_reason]} since.",
     "handoff.outcome_noted": "{actor} noted the outcome: {extra[outcome]}.",
     "handoff.made_live": "{actor} made it live; its timer acts from now on: {reason}.",
     "handoff.terms_adopted": "{actor} let it count by {extra[terms]}.",
@@ -32,6 +33,18 @@ SENTENCES = {
     "handoff.fact_claimed": "{actor} took it up as {extra[claimed_by]}.",
     "handoff.fact_resolved": "{actor} settled it: {extra[resolution]}.",
     "handoff.fact_unclaimed": "Nobody took up the {extra[kind]} in time; {extra[owner]} was told.",
+    # The list of reasons
+    "reason.added": "{actor} added the reason {subject}.",
+    "reason.renamed": (
+        "{actor} renamed the reason {before[label]} to {after[label]}; records that followed: {extra[records]}."
+    ),
+    "reason.merged": (
+        "{actor} merged the reason {before[label]} into {after[label]}; records that followed: {extra[records]}."
+    ),
+    "reason.retired": "{actor} retired the reason {subject}: it is offered no more.",
+    "reason.restored": "{actor} offers the reason {subject} again.",
+    # The event log
+    "events.imported": "{actor} took {subject} into the event log: {extra[created]} events were new.",
     # Rules
     "rule.created": "{actor} wrote the rule {subject}.",
     "rule.changed": "{actor} changed the rule {subject}: {reason}.",

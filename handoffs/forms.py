@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from handoffs.engine.ladder import DEFAULT_STAGES, MAX_SLA_MINUTES
-from handoffs.models import Rule
+from handoffs.models import BreachReason, Rule
 from handoffs.operations import Terms
 from handoffs.pages import ACTION_WORDS
+from handoffs.queries.reasons import known_reasons
 from handoffs.states import Reopen, StopClock
 from handoffs.terms import TERM_NAMES
 from opsportal.calendars.models import Calendar
@@ -92,10 +93,39 @@ class ReopenForm(MoveForm):
     )
 
 
+def offered_reasons() -> list[tuple[str, str]]:
+    return [("", "Choose one"), *((one.label, one.label) for one in known_reasons().offered)]
+
+
 class BreachReasonForm(web.Form):
-    breach_reason = forms.CharField(
-        label="Reason", max_length=120, help_text="A few words used the same way each time."
+    """Why it ran late, picked from the list."""
+
+    breach_reason = forms.ChoiceField(label="Reason", choices=offered_reasons)
+
+
+class NewReasonForm(web.Form):
+    label = forms.CharField(label="Reason", max_length=120, help_text="A few words, as your team says it.")
+
+
+class ReasonEditForm(web.Form):
+    """A reason's words, its place in the list, whether it is offered."""
+
+    label = forms.CharField(label="Reason", max_length=120, help_text="Records that say the former words follow.")
+    position = forms.IntegerField(
+        label="Place", min_value=0, max_value=30_000, help_text="The list goes by this number, the smallest first."
     )
+    active = forms.BooleanField(label="It is offered when somebody notes a reason", required=False)
+
+
+class MergeReasonForm(web.Form):
+    """The reason into which other words go."""
+
+    into = forms.ModelChoiceField(label="Into", queryset=BreachReason.objects.none(), empty_label="Choose one")
+
+    def __init__(self, *args: Any, without: BreachReason | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = BreachReason.objects.filter(active=True)
+        self.fields["into"].queryset = offered.exclude(pk=without.pk) if without else offered  # type: ignore[attr-defined]
 
 
 class TimerForm(web.Form):

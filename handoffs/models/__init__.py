@@ -3,9 +3,11 @@
 from handoffs.models.events import CaseEvent, EventImport, EventKey
 from handoffs.models.facts import Fact
 from handoffs.models.handoffs import Handoff, HandoffQuerySet, PastCycle, Pause, StageFiring
+from handoffs.models.reasons import BreachReason
 from handoffs.models.rules import Rule, RuleQuerySet, RuleVersion
 
 __all__ = [
+    "BreachReason",
     "CaseEvent",
     "EventImport",
     "EventKey",

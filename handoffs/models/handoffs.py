@@ -192,6 +192,9 @@ class Handoff(models.Model):
             models.Index(fields=["backup_owner"], name="handoffs_backup"),
             models.Index(fields=["calendar_version"], name="handoffs_calendar_running", condition=RUNNING),
             models.Index(fields=["trace_id"], name="handoffs_trace"),
+            models.Index(fields=["missed_from"], name="handoffs_missed", condition=Q(missed=True)),
+            models.Index(fields=["breached_from"], name="handoffs_breached", condition=Q(breached=True)),
+            models.Index(fields=["breach_reason"], name="handoffs_reason", condition=~Q(breach_reason="")),
         ]
 
     def __str__(self) -> str:

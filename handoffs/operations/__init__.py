@@ -10,6 +10,7 @@ from handoffs.operations.lifecycle import (
     resume_handoff,
 )
 from handoffs.operations.owners import assign_handoff, reassign_handoff
+from handoffs.operations.reasons import add_reason, change_reason, merge_reason
 from handoffs.operations.records import (
     Accepted,
     NewHandoff,
@@ -27,10 +28,12 @@ __all__ = [
     "NewHandoff",
     "Terms",
     "activate_rule",
+    "add_reason",
     "adopt_calendar_version",
     "adopt_rule_terms",
     "assign_handoff",
     "cancel_handoff",
+    "change_reason",
     "change_rule",
     "change_sla",
     "claim_fact",
@@ -38,6 +41,7 @@ __all__ = [
     "create_handoff",
     "create_rule",
     "make_handoff_live",
+    "merge_reason",
     "note_outcome",
     "pause_handoff",
     "reassign_handoff",

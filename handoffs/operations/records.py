@@ -13,6 +13,7 @@ from handoffs.engine.ladder import MAX_SLA_MINUTES, choose_minutes, is_minutes
 from handoffs.models import Handoff, Rule
 from handoffs.operations import keys
 from handoffs.operations.change import Change, check_instant
+from handoffs.queries.reasons import as_listed
 from handoffs.states import RuleMode
 from handoffs.timers import grace_seconds, settle, verdict_of
 from opsportal import ids
@@ -189,13 +190,16 @@ def tag_reason(
     source: str = "",
     event_id: str = "",
 ) -> Handoff:
-    """Say why it ran past its timer. Raises Conflict `not_missed` for one that did not."""
+    """Say why it ran past its timer: any words; those of a reason on the list are noted as that reason. Raises
+    Conflict `not_missed` for one that did not.
+    """
     change = Change.lock(handoff, actor=actor, now=now)
     if not change.is_news("reason", source=source, event_id=event_id, breach_reason=breach_reason):
         return change.handoff
     record = change.handoff
     if not record.missed and not (record.is_running and record.missed_from and record.missed_from <= now):
         raise Conflict("not_missed", "This handoff kept its timer, so there is no reason to note.")
+    breach_reason = as_listed(breach_reason)
     if record.breach_reason == breach_reason:
         return record
     record.breach_reason = breach_reason

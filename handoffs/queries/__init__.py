@@ -11,6 +11,7 @@ from handoffs.queries.boards import (
     list_needing,
 )
 from handoffs.queries.explaining import ExplainedDeadline, explain_deadline
+from handoffs.queries.reasons import KnownReasons, ReasonUse, get_reason, known_reasons, list_reasons, reason_uses
 from handoffs.queries.records import (
     find_handoffs_with_trace,
     get_handoff,
@@ -35,6 +36,8 @@ __all__ = [
     "Column",
     "Counts",
     "ExplainedDeadline",
+    "KnownReasons",
+    "ReasonUse",
     "ShadowResult",
     "Step",
     "board",
@@ -44,7 +47,9 @@ __all__ = [
     "find_handoffs_with_trace",
     "find_young_first_rule",
     "get_handoff",
+    "get_reason",
     "get_rule",
+    "known_reasons",
     "list_events_of",
     "list_firings",
     "list_handoffs",
@@ -52,8 +57,10 @@ __all__ = [
     "list_late",
     "list_missing_backup",
     "list_needing",
+    "list_reasons",
     "list_rules",
     "list_versions",
+    "reason_uses",
     "shadow_result",
     "timeline_of",
     "verdict_as_known",
