@@ -76,6 +76,7 @@ class Person(AbstractUser):
     @cached_property
     def roles(self) -> list[Role]:
         """The person's roles, weakest first, read once for the life of this object (one request)."""
+        models.prefetch_related_objects([self], "groups")  # whoever asks for the groups after this has them
         held = {ROLE_OF_GROUP[group.name] for group in self.groups.all() if group.name in ROLE_OF_GROUP}
         return [role for role in Role if role in held]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import Principal
@@ -41,6 +41,8 @@ def visible_team_slugs(principal: Principal | None) -> set[str] | None:
     ids = visible_teams(principal)
     if ids is None:
         return None
+    if isinstance(principal, Person) and principal.team is not None:
+        return {principal.team.slug}  # read once for the life of the person object, as their roles are
     return set(Team.objects.filter(pk__in=ids).values_list("slug", flat=True))
 
 
@@ -110,6 +112,12 @@ def list_teams(principal: Principal | None) -> QuerySet[Team]:
 def present_absence(person: Person, now: datetime) -> Absence | None:
     """The absence that is running at `now`; of several the one that ends last."""
     return person.absences.filter(from_at__lte=now, until__gt=now).order_by("-until").first()
+
+
+def with_absence(people: QuerySet[Person], now: datetime) -> QuerySet[Person]:
+    """The same people, each with `is_away`: whether an absence is running at `now`."""
+    running = Absence.objects.filter(person=OuterRef("pk"), from_at__lte=now, until__gt=now)
+    return people.annotate(is_away=Exists(running))
 
 
 def list_absences(person: Person, now: datetime) -> QuerySet[Absence]:

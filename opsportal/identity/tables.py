@@ -21,7 +21,7 @@ SHOWN_OWNED = 3
 
 
 class PeopleTable(Table):
-    """Absence and ownership are asked once for all rows of the page."""
+    """Over people with absence (queries.with_absence). What they own is asked once for all rows of the page."""
 
     caption = "People"
     empty_title = "Nobody here yet"
@@ -40,10 +40,6 @@ class PeopleTable(Table):
         return [row.record for row in self.paginated_rows]
 
     @cached_property
-    def _away(self) -> set[int]:
-        return queries.absent_person_ids([person.pk for person in self._people], clock.now())
-
-    @cached_property
     def _owned(self) -> dict[int, list[ownership.Owned]]:
         return ownership.owned_by([person.pk for person in self._people])
 
@@ -57,7 +53,7 @@ class PeopleTable(Table):
     def value_state(self, record: Person) -> str:
         if not record.is_active:
             return "left"
-        return "away" if record.pk in self._away else "here"
+        return "away" if record.is_away else "here"  # type: ignore[attr-defined]
 
     def render_roles(self, record: Person) -> str:
         return ", ".join(GROUP_NAMES[role] for role in record.roles) or "–"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import prefetch_related_objects
+from django.db.models import Count, Q, prefetch_related_objects
 from django.urls import reverse
 
 from handoffs.models import Handoff, HandoffQuerySet
@@ -104,10 +104,10 @@ def cockpit_of(person: Person, now: datetime) -> Cockpit:
     prefetch_related_objects([person], "groups")  # every source asks for the roles
     mine = list_needing(person, now).exclude(state=HandoffState.PAUSED).prefetch_related(None)
     owned = list(mine[: SHOWN + 1])
-    owned_count = len(owned) if len(owned) <= SHOWN else mine.order_by().count()
-    late_count = sum(_is_late(one, now) for one in owned)
-    if late_count > SHOWN:
-        late_count = mine.filter(missed_from__lte=now).order_by().count()
+    owned_count, late_count = len(owned), sum(_is_late(one, now) for one in owned)
+    if owned_count > SHOWN:
+        late = Count("pk", filter=Q(missed_from__lte=now))
+        owned_count, late_count = mine.order_by().aggregate(all=Count("pk"), late=late).values()
     may_act = person.allows("handoffs:write")
     approvals = [_approval(one) for one in list_to_decide(person, now)]
     needs = sorted([*(_handoff(one, now, may_act) for one in owned), *approvals], key=_by_deadline)

@@ -11,11 +11,13 @@ from opsportal.identity.models import Person
 from opsportal.portal import search
 from opsportal.portal.cockpit import cockpit_of
 from opsportal.portal.traces import get_trace
+from opsportal.web import navigation
 
 
 def cockpit_page(request: HttpRequest) -> HttpResponse:
     """`/`"""
     cockpit = cockpit_of(cast(Person, request.user), clock.now())
+    navigation.note(request, **{"notify:inbox": cockpit.unread_count, "approvals:list": cockpit.approval_count})
     return render(request, "portal/cockpit.html", {"title": "Cockpit", "cockpit": cockpit})
 
 

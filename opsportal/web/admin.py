@@ -5,9 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from opsportal.web.listing import CappedPaginator
+
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Rows can be found and looked at, never added, changed or deleted here."""
+    """Rows can be found and looked at, never added, changed or deleted here. Counting them stops at 10,000."""
+
+    paginator = CappedPaginator
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

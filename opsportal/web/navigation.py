@@ -51,6 +51,11 @@ def entries() -> list[Entry]:
     return sorted(_entries.values(), key=lambda entry: (entry.order, entry.label))
 
 
+def note(request: HttpRequest, **numbers: int) -> None:
+    """What a page has counted itself, by url name: it is not counted again beside the link."""
+    request.counted = {**getattr(request, "counted", {}), **numbers}  # type: ignore[attr-defined]
+
+
 def for_request(request: HttpRequest, now: datetime) -> list[Group]:
     """The groups a signed-in person may use, with the current page marked (longest matching address)."""
     person = getattr(request, "user", None)
@@ -59,8 +64,11 @@ def for_request(request: HttpRequest, now: datetime) -> list[Group]:
     reachable = [(entry, url) for entry, url in _addresses() if _may_use(person, entry)]
     current = _current(request.path, [url for _, url in reachable])
     groups: dict[str, list[Link]] = {}
+    counted: dict[str, int] = getattr(request, "counted", {})
     for entry, url in reachable:
-        number = entry.count(person, now) if entry.count else 0
+        number = counted.get(entry.url_name)
+        if number is None:
+            number = entry.count(person, now) if entry.count else 0
         groups.setdefault(entry.group, []).append(Link(entry.label, url, url == current, number))
     return [Group(label, links) for label, links in groups.items()]
 

@@ -27,7 +27,7 @@ PEOPLE = Person.objects.select_related("team", "manager")
 def people(request: HttpRequest) -> HttpResponseBase:
     return list_page(
         request,
-        queryset=PEOPLE.prefetch_related("groups").order_by("name", "pk"),
+        queryset=queries.with_absence(PEOPLE, clock.now()).prefetch_related("groups").order_by("name", "pk"),
         table_class=tables.PeopleTable,
         filter_class=tables.PeopleFilter,
         title="People",
