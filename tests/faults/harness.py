@@ -124,7 +124,7 @@ class Worker:
 
     # --- what is done to it ---
 
-    def wait_until_beating(self, seconds: float = 30) -> None:
+    def wait_until_beating(self, seconds: float = 90) -> None:
         """A whole cluster from which a beat has come back lately."""
         wait_for(lambda: len(self.members()) >= 4 and self.beat_age() < 2, seconds, lambda: tail(self.log))
 
