@@ -25,7 +25,7 @@ from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from opsportal.sweeps.operations import run_sweep
 from tests.approvals.test_races import at_once
-from tests.factories.handoffs import after, again, make_handoff, make_rule, told
+from tests.factories.handoffs import after, again, make_handoff, make_rule, tell_event, told
 from tests.factories.identity import SETUP, make_person, make_team
 
 pytestmark = pytest.mark.django_db
@@ -177,6 +177,18 @@ def test_what_happens_to_the_record_voids_the_proposal_at_once(four: Four, what:
     approval.refresh_from_db()
     assert (approval.state, approval.closing_reason) == (State.VOIDED, why)
     assert Entry.objects.filter(action="approval.voided", subject_id=str(approval.pk)).count() == 1
+
+
+def test_an_event_that_stops_the_clock_voids_the_proposal() -> None:
+    rule = make_rule("by-events", start_on={"event_name": "created"}, respond_on={"event_name": "answered"})
+    tell_event("case-1", "created", after(0))
+    leader, asker = make_person("lena", roles=[Role.OPS_LEAD]), make_person("olga")
+    handoff = Handoff.objects.with_names().get(rule=rule)
+    approval = propose_sla(handoff, sla_minutes=60, requested_by=asker, now=after(2), reason="Large deal")
+    assert list_to_decide(leader, after(2)) == [approval]
+    tell_event("case-1", "answered", after(5))
+    approval.refresh_from_db()
+    assert (approval.state, approval.closing_reason) == (State.VOIDED, "The handoff has stopped.")
 
 
 def test_one_approved_proposal_voids_the_others(four: Four) -> None:
