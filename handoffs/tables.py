@@ -1,5 +1,6 @@
 """The lists of handoffs and rules."""
 
+from functools import cached_property
 from typing import Any
 
 from django.utils.html import format_html
@@ -7,6 +8,8 @@ from django.utils.safestring import SafeString
 
 from handoffs.models import Handoff, Rule
 from handoffs.pages import MODE_TONES, STATE_TONES
+from handoffs.queries.rules import count_running
+from opsportal import clock
 from opsportal.web import tables
 from opsportal.web.templatetags import ui
 
@@ -52,8 +55,8 @@ class RuleTable(tables.Table):
     sla_minutes = tables.Column("Timer", accessor="current__sla_minutes")
     stop_clock = tables.Column("Stops at", accessor="current__stop_clock", orderable=False)
     team = tables.Column()
-    running = tables.NumberColumn("Running", orderable=False)
-    late = tables.NumberColumn("Late", orderable=False)
+    running = tables.NumberColumn("Running", accessor="pk", orderable=False)
+    late = tables.NumberColumn("Late", accessor="pk", orderable=False)
 
     class Meta:
         model = Rule
@@ -65,5 +68,19 @@ class RuleTable(tables.Table):
     def render_stop_clock(self, value: str) -> str:
         return value.replace("_", " ")
 
-    def render_late(self, value: int) -> str | SafeString:
-        return format_html('<strong class="late">{}</strong>', value) if value else "0"
+    @cached_property
+    def _counts(self) -> dict[int, tuple[int, int]]:
+        return count_running([row.record.pk for row in self.paginated_rows], clock.now())
+
+    def value_running(self, record: Rule) -> int:
+        return self._counts.get(record.pk, (0, 0))[0]
+
+    def value_late(self, record: Rule) -> int:
+        return self._counts.get(record.pk, (0, 0))[1]
+
+    def render_running(self, record: Rule) -> str:
+        return f"{self.value_running(record):,}"
+
+    def render_late(self, record: Rule) -> str | SafeString:
+        late = self.value_late(record)
+        return format_html('<strong class="late">{}</strong>', f"{late:,}") if late else "0"

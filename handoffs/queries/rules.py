@@ -1,5 +1,6 @@
 """Rules as somebody may see them, and what came of them: shadow results, stages that changed nothing."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -51,6 +52,14 @@ def find_young_first_rule(rule: Rule, now: datetime) -> Rule | None:
     """The first of the other active rules, while it is so young that activating this one takes a reason."""
     first = Rule.objects.filter(mode=RuleMode.ACTIVE).exclude(pk=rule.pk).order_by("activated_at").first()
     return first if first and first.activated_at and first.activated_at > now - YOUNG else None
+
+
+def count_running(rule_ids: Collection[int], now: datetime) -> dict[int, tuple[int, int]]:
+    """Rule id -> how many of its handoffs run and how many of those are late, by one query over what runs."""
+    late = Count("started_at", filter=Q(missed_from__lte=now, historical=False))
+    rows = Handoff.objects.filter(RUNNING, rule__in=list(rule_ids)).order_by().values_list("rule_id")
+    counted = rows.annotate(running=Count("started_at"), late=late)
+    return {rule_id: (running, of_those_late) for rule_id, running, of_those_late in counted}
 
 
 def count_open_by_version(rule: Rule) -> dict[int, int]:

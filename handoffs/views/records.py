@@ -39,7 +39,7 @@ BULK = {
 def list_view(request: HttpRequest) -> HttpResponseBase:
     """The list, or with `?view=board` the columns by state."""
     now = clock.now()
-    visible = Handoff.objects.visible_to(principal_of(request)).with_names()
+    visible = Handoff.objects.visible_to(principal_of(request)).select_related("rule", "owner")  # what a row shows
     context: dict[str, Any] = {"can_write": _may_write(request)}
     if request.GET.get("view") == "board":
         return _board(request, visible, context, now)

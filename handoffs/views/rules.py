@@ -7,8 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,8 +17,7 @@ from handoffs import operations, pages, queries, words
 from handoffs.engine.ladder import effective_stages
 from handoffs.filters import RuleFilterSet
 from handoffs.forms import ActivateForm, ReasonForm, RuleForm
-from handoffs.models import Handoff, Rule
-from handoffs.models.handoffs import RUNNING
+from handoffs.models import Rule
 from handoffs.queries.rules import count_open_by_version
 from handoffs.states import RULE_TRANSITIONS, RuleMode, StopClock
 from handoffs.tables import RuleTable
@@ -83,12 +81,9 @@ MOVES = {
 
 @scope_required("handoffs:read")
 def list_view(request: HttpRequest) -> HttpResponseBase:
-    rules = queries.list_rules(principal_of(request)).annotate(
-        running=_counted(), late=_counted(missed_from__lte=clock.now(), historical=False)
-    )
     return list_page(
         request,
-        queryset=rules,
+        queryset=queries.list_rules(principal_of(request)),
         table_class=RuleTable,
         filter_class=RuleFilterSet,
         template="rules/list.html",
@@ -240,12 +235,6 @@ def _shadow(rule: Rule, now: datetime) -> dict[str, str] | None:
         "sentence": f"In the last seven days it would have alerted {found.alerted}, marked {found.breached} breached "
         f"and reassigned {found.reassigned}, on {web_words.count(found.handoffs, 'handoff')}."
     }
-
-
-def _counted(**conditions: Any) -> Coalesce:
-    """How many running handoffs a rule has: a subquery, so that two of them do not multiply rows."""
-    rows = Handoff.objects.filter(RUNNING, rule=OuterRef("pk"), **conditions).order_by().values("rule")
-    return Coalesce(Subquery(rows.annotate(n=Count("pk")).values("n")), 0)
 
 
 def _terms(rule: Rule) -> list[tuple[str, str]]:

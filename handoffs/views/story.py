@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet, Value
 from django.urls import reverse
 
 from handoffs import pages, queries, timers, words
@@ -32,6 +33,8 @@ COLUMNS = (
     (str(HandoffState.RESPONDED), "Answered", "good", "Nothing was answered lately."),
     (str(HandoffState.COMPLETED), "Completed", "good", "Nothing was completed lately."),
 )
+RUNNING_COLUMNS = (LATE, str(HandoffState.OPEN), str(HandoffState.PAUSED))
+ENDED_COLUMNS = (str(HandoffState.RESPONDED), str(HandoffState.COMPLETED))
 ORDER = {
     LATE: ("missed_from",),
     HandoffState.OPEN: ("due_at",),
@@ -112,20 +115,54 @@ def context(handoff: Handoff, person: Person, now: datetime) -> dict[str, Any]:
 
 
 def board_columns(handoffs: QuerySet[Handoff], now: datetime) -> list[BoardColumn]:
-    """The columns of the board over what the filters left: one query for the figures, one for the rows of each."""
+    """The columns of the board over what the filters left: two queries for the figures, one for all the rows."""
     conditions = _conditions(now)
-    figures = handoffs.order_by().aggregate(
-        **{f"{key}_total": Count("pk", filter=condition) for key, condition in conditions.items()},
-        **{f"{key}_oldest": Min("started_at", filter=condition) for key, condition in conditions.items()},
-    )
+    figures = _figures(handoffs.filter(RUNNING), conditions, RUNNING_COLUMNS)
+    figures |= _figures(handoffs.filter(_ended_lately(now)), conditions, ENDED_COLUMNS)
+    rows = _rows(handoffs, {key: conditions[key] for key, (total, _) in figures.items() if total})
     columns = []
     for key, label, tone, empty in COLUMNS:
-        total, oldest = figures[f"{key}_total"], figures[f"{key}_oldest"]
-        shown = list(handoffs.filter(conditions[key]).order_by(*ORDER[key])[:SHOWN_PER_COLUMN]) if total else []
+        (total, oldest), shown = figures[key], rows.get(key, [])
         note = f"Oldest started {words.duration((now - oldest).total_seconds())} ago" if oldest else ""
         more = f"{reverse('handoffs:list')}?state={key}" if total > len(shown) else ""
         columns.append(BoardColumn(key, label, tone, note, empty, total, shown, more))
     return columns
+
+
+def _figures(
+    handoffs: QuerySet[Handoff], conditions: dict[str, Q], keys: tuple[str, ...]
+) -> dict[str, tuple[int, datetime | None]]:
+    """How many stand in each column, and the earliest start among them. Each half is read from one index."""
+    found = handoffs.order_by().aggregate(
+        **{f"{key}_total": Count("started_at", filter=conditions[key]) for key in keys},
+        **{f"{key}_oldest": Min("started_at", filter=conditions[key]) for key in keys},
+    )
+    return {key: (found[f"{key}_total"], found[f"{key}_oldest"]) for key in keys}
+
+
+def _rows(handoffs: QuerySet[Handoff], conditions: dict[str, Q]) -> dict[str, list[Handoff]]:
+    """The first rows of each column, in its order. Keys are cut first: SQLite takes no LIMIT inside a union."""
+    parts = []
+    for key, condition in conditions.items():
+        keys = handoffs.filter(condition).order_by(*ORDER[key]).values("pk")[:SHOWN_PER_COLUMN]
+        parts.append(handoffs.filter(pk__in=keys).order_by().annotate(column=Value(key)))
+    rows: dict[str, list[Any]] = {key: [] for key in conditions}
+    found: Any = parts[0].union(*parts[1:], all=True) if parts else []
+    for one in found:
+        rows[one.column].append(one)
+    for key, shown in rows.items():
+        shown.sort(key=partial(_place, ORDER[key][0].lstrip("-")), reverse=ORDER[key][0].startswith("-"))
+    return rows
+
+
+def _place(name: str, handoff: Handoff) -> tuple[bool, Any]:
+    """What a column is sorted by; records without such an instant come last."""
+    value = getattr(handoff, name)
+    return value is None, value
+
+
+def _ended_lately(now: datetime) -> Q:
+    return Q(state__in=ENDED_COLUMNS, started_at__gt=now - RECENT)
 
 
 def _conditions(now: datetime) -> dict[str, Q]:
