@@ -19,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--here", action="store_true", help="on the configured database: it writes many rows and drops nothing"
         )
+        parser.add_argument("--rows", type=int, help="how many records, for a benchmark that lets one choose")
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["name"]
@@ -29,14 +30,14 @@ class Command(BaseCommand):
         if module is None:
             raise CommandError(f"There is no benchmark “{name}”. Known: {', '.join(benchmarks.all_benchmarks())}.")
         if options["here"] or not benchmarks.needs_database(module):
-            module.run(self.stdout)
+            module.run(self.stdout, **({"rows": options["rows"]} if options["rows"] else {}))
         else:
-            raise SystemExit(self._run_apart(name))
+            raise SystemExit(self._run_apart(name, *(["--rows", str(options["rows"])] if options["rows"] else [])))
 
-    def _run_apart(self, name: str) -> int:
+    def _run_apart(self, name: str, *arguments: str) -> int:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped
         try:
             with benchmarks.throw_away_database() as environment:
-                return benchmarks.manage(environment, "benchmark", name, "--here")
+                return benchmarks.manage(environment, "benchmark", name, "--here", *arguments)
         except PostgresMissing as missing:
             raise CommandError(str(missing)) from missing

@@ -1,0 +1,70 @@
+"""What a page asks of the database does not depend on how much there is, and stays within a dozen queries."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from opsportal import clock
+from opsportal.identity.models import Person
+from opsportal.identity.roles import Role
+from opsportal.notify.operations import tell
+from tests.factories import handoffs as make
+from tests.factories import identity
+
+pytestmark = pytest.mark.django_db
+
+MOST = 12
+PAGES = (
+    "/",
+    "/handoffs/",
+    "/handoffs/?state=late",
+    "/handoffs/?q=lead&sort=-due_at",
+    "/handoffs/?page=2",
+    "/handoffs/?view=board",
+    "/rules/",
+    "/people/",
+    "/inbox/",
+    "/approvals/",
+    "/automations/",
+    "/calendars/",
+    "/search/?q=lead",
+    "/api/v1/handoffs/",
+    "/api/v1/handoffs/?ordering=due_at",
+)
+
+
+def fill(handoffs: int, owner: Person) -> None:
+    """So many late handoffs, and for every ten of them a rule, a person and a message more."""
+    now = clock.now()
+    rule = make.make_rule(team=owner.team)
+    make.make_many(handoffs, rule, owner=owner, backup_owner=owner, started_at=now - timedelta(hours=1))
+    for number in range(handoffs // 10):
+        make.make_rule(team=owner.team)
+        identity.make_person(team=owner.team)
+        key = f"{rule.slug}-{number}"
+        tell(person=owner, topic="handoff", title="Late", key=key, trace_id=key, now=now)
+
+
+def count_queries(client: Client, page: str) -> int:
+    assert client.get(page).status_code in (200, 400)  # 400: there is no second page yet
+    cache.set("sweeps.degraded", (None,), 60)  # asked once in five seconds by whoever comes first: no page's own
+    with CaptureQueriesContext(connection) as queries:
+        client.get(page)
+    return len(queries)
+
+
+@pytest.mark.parametrize("role", [Role.ANALYST, Role.OPS_LEAD])
+def test_a_page_costs_as_many_queries_with_many_rows_as_with_few(role):
+    person = identity.make_person("ana", roles=[role], team=identity.make_team("revops"))
+    client = Client()
+    client.force_login(person)
+    fill(80, person)
+    few = {page: count_queries(client, page) for page in PAGES}
+    fill(120, person)
+    many = {page: count_queries(client, page) for page in PAGES}
+    assert many == few
+    assert {page: count for page, count in many.items() if count > MOST} == {}
