@@ -92,12 +92,12 @@ def list_missing_backup(principal: Principal | None) -> HandoffQuerySet:
 def count_for(principal: Principal | None, now: datetime) -> Counts:
     """The counters of the running handoffs somebody may see, by one statement."""
     running = list_handoffs(principal).running().filter(historical=False).order_by()
-    row = running.aggregate(
-        running=Count("pk"),
-        late=Count("pk", filter=Q(missed_from__lte=now)),
-        breached=Count("pk", filter=Q(breached_from__lte=now)),
-        paused=Count("pk", filter=Q(state=HandoffState.PAUSED)),
-        backup_missing=Count("pk", filter=Q(backup_missing=True)),
+    row = running.aggregate(  # no primary key: every column asked for is in the index handoffs_running
+        running=Count("started_at"),
+        late=Count("started_at", filter=Q(missed_from__lte=now)),
+        breached=Count("started_at", filter=Q(breached_from__lte=now)),
+        paused=Count("started_at", filter=Q(state=HandoffState.PAUSED)),
+        backup_missing=Count("started_at", filter=Q(backup_missing=True)),
     )
     return Counts(**row)
 
