@@ -5,15 +5,16 @@ transaction of the rows themselves. On PostgreSQL rows travel by COPY; SQLite ha
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import msgspec
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from handoffs.models import CaseEvent, EventKey
 from opsportal import ids, trace
@@ -109,10 +110,9 @@ def _reserve_ids(count: int) -> Sequence[int]:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             table = CaseEvent._meta.db_table
-            cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
-            )
-            return [key for (key,) in cursor.fetchall()]
+            cursor.execute(_RESERVE, [table, count])
+            found: list[int] = cursor.fetchone()[0] or []
+            return found
         cursor.execute(
             "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = %s), 0)", [CaseEvent._meta.db_table]
         )
@@ -130,24 +130,27 @@ def _claim(claims: Sequence[Claim], now: datetime) -> Known:
         known = _find_keys([claim[0].key for claim in claims])
         EventKey.objects.bulk_create([_key(claim, now) for claim in claims if claim[0].key not in known])
         return known
-    columns = (
-        [event.source for event, _, _ in claims],
-        [event.event_id for event, _, _ in claims],
-        [said for _, said, _ in claims],
-        [str(result) for _, _, result in claims],
-    )
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [SCOPE, now, *columns])
+        cursor.execute(_STAGE)  # several statements: without parameters
+        _copy(cursor, "said_event", ((*event.key, "\\x" + said.hex(), str(result)) for event, said, result in claims))
+        cursor.execute(_CLAIM, [SCOPE, now])
         if cursor.rowcount == len(claims):
             return {}
     ours = {event.key: str(result) for event, _, result in claims}
     return {key: found for key, found in _find_keys(list(ours)).items() if found[1] != ours[key]}
 
 
+_RESERVE = """
+SELECT array_agg(nextval(sequence)) FROM pg_get_serial_sequence(%s, 'id') AS sequence, generate_series(1, %s)
+"""
+# Made once for each connection; a transaction may hold several chunks.
+_STAGE = """
+CREATE TEMP TABLE IF NOT EXISTS said_event (source text, event_id text, body_hash bytea, result_id text);
+DELETE FROM said_event
+"""
 _CLAIM = """
 INSERT INTO handoffs_eventkey (source, event_id, body_hash, result_id, scope, row_at)
-SELECT said.*, %s, %s FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::text[]) AS said
-ON CONFLICT (source, event_id, scope) DO NOTHING
+SELECT said_event.*, %s, %s FROM said_event ON CONFLICT (source, event_id, scope) DO NOTHING
 """
 _FIND = """
 SELECT source, event_id, body_hash, result_id
@@ -215,8 +218,54 @@ def _write(rows: Sequence[tuple[Any, ...]]) -> None:
     if connection.vendor != "postgresql":
         CaseEvent.objects.bulk_create([CaseEvent(**dict(zip(COLUMNS, row, strict=True))) for row in rows])
         return
-    names = ", ".join(COLUMNS)
-    statement = f"COPY handoffs_caseevent ({names}) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row((*row[:11], Jsonb(row[11]), *row[12:]))
+    with connection.cursor() as cursor:
+        _copy(cursor, f"handoffs_caseevent ({', '.join(COLUMNS)})", map(_spelled, rows))
+
+
+# --- COPY ---
+
+# What stands for something else in COPY's text format.
+ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+MEANT = re.compile(r"[\\\t\n\r]")
+PIECE = 500  # rows handed to the driver at once
+
+
+def _spelled(row: tuple[Any, ...]) -> tuple[str | None, ...]:
+    """A row of COLUMNS as text."""
+    key, *said, attributes, source, event_id, trace_id, ingested_at, historical, skew = row
+    case_id, event_name, lifecycle, occurred_at, actor_kind, actor_id, channel, location, amount, reason = said
+    return (
+        str(key),
+        case_id,
+        event_name,
+        lifecycle,
+        occurred_at.isoformat(),
+        actor_kind,
+        actor_id,
+        channel,
+        location,
+        None if amount is None else str(amount),
+        reason,
+        msgspec.json.encode(attributes).decode() if attributes else "{}",
+        source,
+        event_id,
+        trace_id,
+        ingested_at.isoformat(),
+        "t" if historical else "f",
+        "t" if skew else "f",
+    )
+
+
+def _copy(cursor: Any, target: str, rows: Iterable[Sequence[str | None]]) -> None:
+    """COPY rows of texts; the driver's own way would find out the type of each value anew."""
+    with cursor.copy(f"COPY {target} FROM STDIN") as copy:
+        rows = iter(rows)
+        while piece := [_line(row) for row in islice(rows, PIECE)]:
+            copy.write("\n".join(piece) + "\n")
+
+
+def _line(row: Sequence[str | None]) -> str:
+    line = "\x00".join([r"\N" if value is None else value for value in row])  # no text holds NUL
+    if MEANT.search(line) is not None:
+        return "\t".join(r"\N" if value is None else value.translate(ESCAPES) for value in row)
+    return line.replace("\x00", "\t")

@@ -40,8 +40,8 @@ CODES = (
     (re.compile(r"^Invalid enum"), "invalid_choice"),
     (re.compile(r"out of range"), "number_too_large"),
 )
-# An escape or a number that the strict parser has to look at: the quick one lets it pass, or says no without a code.
-SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\d{19}|[\s]:")
+# What the quick parser does not tell: keys it has overwritten, NUL, whole numbers beyond 64 bits.
+SPACED_COLONS = (b" :", b"\t:", b"\r:", b"\n:")
 
 
 class EventActor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -130,14 +130,15 @@ def _object(raw: bytes) -> Any:
     """The JSON value of a line. msgspec sees neither duplicate keys nor NUL; where there may be any, the strict parser
     decides, and so it does about everything that msgspec refuses.
     """
-    if SUSPICIOUS.search(raw) is None and raw.count(b"{") + raw.count(b"[") <= parsers.MAX_DEPTH:
+    plain = b"\\u" not in raw and raw.count(b"{") + raw.count(b"[") <= parsers.MAX_DEPTH
+    if plain and not any(spaced in raw for spaced in SPACED_COLONS):
         try:
             value = msgspec.json.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         else:
             # Each key is followed by `":`, and more of them than distinct keys may mean that one stands twice.
-            if raw.count(b'":') == _count_keys(value):
+            if isinstance(value, dict) and raw.count(b'":') == _count_keys(value):
                 return value
     try:
         return parsers.loads(raw)
@@ -145,12 +146,15 @@ def _object(raw: bytes) -> Any:
         raise InvalidInput(str(error.get_codes()), str(error.detail)) from None
 
 
-def _count_keys(value: Any) -> int:
-    if isinstance(value, dict):
-        return len(value) + sum(_count_keys(one) for one in value.values() if isinstance(one, dict | list))
-    if isinstance(value, list):
-        return sum(_count_keys(one) for one in value if isinstance(one, dict | list))
-    return 0
+def _count_keys(value: dict[str, Any] | list[Any]) -> int:
+    """How many keys there are, at every depth; a whole number beyond 64 bits makes it none, so that it is looked at."""
+    count, inner = (len(value), value.values()) if isinstance(value, dict) else (0, value)
+    for one in inner:
+        if isinstance(one, dict | list):
+            count += _count_keys(one)
+        elif type(one) is int and abs(one) > parsers.MAX_INTEGER:
+            return -(2**63)
+    return count
 
 
 def _refuse(error: msgspec.ValidationError) -> NoReturn:

@@ -3,6 +3,7 @@
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from typing import IO, Any, NoReturn
 
 from django.http import HttpRequest, UnreadablePostError
@@ -124,9 +125,7 @@ def read_body(request: HttpRequest, *, limit: int = MAX_BODY_BYTES, gzip_allowed
 
     Raises TooLarge (413), Malformed (400) for a damaged stream, UnsupportedMediaType (415) for other encodings.
     """
-    declared = request.META.get("CONTENT_LENGTH") or "0"
-    if declared.isdecimal() and int(declared[:18]) > limit:
-        raise TooLarge(f"At most {limit} bytes are read here.")
+    _check_declared(request, limit)
     try:
         body = request.read(limit + 1)
     except (UnreadablePostError, OSError):
@@ -157,3 +156,70 @@ def _gunzip(packed: bytes, limit: int) -> bytes:
             raise Malformed("not_gzip", "The gzip stream ends early.")
         packed = machine.unused_data
     return bytes(unpacked)
+
+
+def stream_body(request: HttpRequest, *, limit: int, block: int = 64 * 1024) -> Iterator[bytes]:
+    """The body piece by piece, unpacked where it is gzip, for bodies too long to be held; `limit` counts both before
+    and after unpacking. One that its sender announced without a length (chunked) is read to its end.
+
+    Raises as `read_body` does, at the piece where it shows: what came before has been handed out by then. A body that
+    is shorter than announced raises Malformed at its end.
+    """
+    declared = _check_declared(request, limit)
+    source = _counted(request, declared, block)
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
+    if encoding == "gzip":
+        source = _unpacked(source, block)
+    elif encoding not in ("", "identity"):
+        raise UnsupportedMediaType(encoding, f"The content encoding “{_printable(encoding)}” is not read here.")
+    total = 0
+    for piece in source:
+        total += len(piece)
+        if total > limit:
+            raise TooLarge(f"Unpacked, at most {limit} bytes are read here.")
+        yield piece
+
+
+def _check_declared(request: HttpRequest, limit: int) -> int | None:
+    declared = request.META.get("CONTENT_LENGTH") or ""
+    if not declared.isdecimal():
+        return None
+    if int(declared[:18]) > limit:
+        raise TooLarge(f"At most {limit} bytes are read here.")
+    return int(declared)
+
+
+def _counted(request: HttpRequest, declared: int | None, block: int) -> Iterator[bytes]:
+    chunked = declared is None and "HTTP_TRANSFER_ENCODING" in request.META
+    # Django reads nothing without a length; the server below it knows where a chunked body ends.
+    read = request.META["wsgi.input"].read if chunked else request.read
+    seen = 0
+    while True:
+        try:
+            piece: bytes = read(block)
+        except (UnreadablePostError, OSError):
+            raise Malformed("unreadable", "The body ended early.") from None
+        if not piece:
+            break
+        seen += len(piece)
+        yield piece
+    if declared is not None and seen < declared:
+        raise Malformed("unreadable", "The body ended early.")
+
+
+def _unpacked(packed: Iterator[bytes], block: int) -> Iterator[bytes]:
+    """Never more than `block` bytes at once, whatever the archive holds."""
+    machine = zlib.decompressobj(wbits=31)
+    begun = False
+    for piece in packed:
+        while piece:
+            begun = True
+            try:
+                yield machine.decompress(piece, block)
+            except zlib.error:
+                raise Malformed("not_gzip", "The body is not valid gzip.") from None
+            piece = machine.unconsumed_tail
+            if machine.eof:  # several members follow each other (RFC 1952)
+                piece, machine, begun = machine.unused_data, zlib.decompressobj(wbits=31), False
+    if begun:
+        raise Malformed("not_gzip", "The gzip stream ends early.")

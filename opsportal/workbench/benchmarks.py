@@ -1,10 +1,12 @@
 """Finding the benchmarks of the rooms, and running one on a PostgreSQL that is thrown away afterwards.
 
-A room's benchmark is a module `benchmark` with `run(out)`, `out` being a text stream. Its name is `NAME` there, else
-the label of its app; `DATABASE = False` there says that it needs none.
+A room's benchmark is a module `benchmark` with `run(out)`, `out` being a text stream; further ones are modules
+`benchmark_…`. The name of one is `NAME` there, else the label of its app; `DATABASE = False` there says that it needs
+none.
 """
 
 import os
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,6 @@ from types import ModuleType
 
 from django.apps import apps
 from django.conf import settings
-from django.utils.module_loading import module_has_submodule
 
 from opsportal.workbench.postgres import Cluster
 
@@ -25,10 +26,15 @@ def all_benchmarks() -> dict[str, ModuleType]:
     """Every benchmark by its name, in alphabetical order."""
     found = {}
     for config in apps.get_app_configs():
-        if config.module is not None and module_has_submodule(config.module, "benchmark"):
-            module = import_module(f"{config.name}.benchmark")
+        for module_name in _module_names(config.module):
+            module = import_module(f"{config.name}.{module_name}")
             found[getattr(module, "NAME", config.label)] = module
     return dict(sorted(found.items()))
+
+
+def _module_names(package: ModuleType | None) -> list[str]:
+    names = [one.name for one in pkgutil.iter_modules(getattr(package, "__path__", None) or [])]
+    return [name for name in names if name == "benchmark" or name.startswith("benchmark_")]
 
 
 def get_benchmark(name: str) -> ModuleType | None:

@@ -1,0 +1,99 @@
+"""Many events at once, line by line: in chunks, each of which is one transaction, with one answer for each line.
+
+Whoever sends lines again after a broken connection gets `duplicate` for what was taken, so nothing is lost or doubled.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from handoffs.eventlog import NewEvent, Recorded
+from handoffs.events import record_events
+from handoffs.intake import MAX_LINE_BYTES
+from opsportal.api.errors import TooLarge
+from opsportal.audit.engine import Actor
+from opsportal.errors import InvalidInput
+
+STATUSES = ("created", "updated", "duplicate", "conflict", "invalid")
+CHUNK = 2_000
+MAX_LINES = 1_000_000
+
+Raw = TypeVar("Raw")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of one line. `field` says where an invalid one is wrong."""
+
+    line: int
+    status: str
+    id: str | None
+    code: str | None = None
+    field: str | None = None
+
+
+class Numbered(NamedTuple):
+    line: int
+    raw: Any
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes lines on behalf of somebody; `counts` says how many got which answer so far."""
+
+    read: Callable[[Any], NewEvent]  # raises InvalidInput
+    actor: Actor
+    now: datetime
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def take(self, lines: Iterable[Numbered], *, chunk: int = CHUNK) -> Iterator[list[Answer]]:
+        """Take the lines chunk by chunk; each chunk is committed when its answers come."""
+        lines = iter(lines)
+        while several := list(islice(lines, chunk)):
+            yield self.take_chunk(several)
+
+    def take_chunk(self, lines: Iterable[Numbered]) -> list[Answer]:
+        """The answers in the order of the lines. What cannot be read is refused alone."""
+        answers: list[Answer | None] = []
+        good: list[tuple[int, int, NewEvent]] = []
+        for place, (line, raw) in enumerate(lines):
+            try:
+                good.append((place, line, self.read(raw)))
+                answers.append(None)
+            except InvalidInput as error:
+                answers.append(Answer(line, "invalid", None, error.code, error.field or None))
+        recorded = record_events([event for _, _, event in good], actor=self.actor, now=self.now) if good else []
+        for (place, line, _), one in zip(good, recorded, strict=True):
+            answers[place] = _answer(line, one)
+        done = [one for one in answers if one is not None]
+        self.counts.update(one.status for one in done)
+        return done
+
+    def tally(self) -> dict[str, int]:
+        return {status: self.counts[status] for status in STATUSES}
+
+
+def _answer(line: int, recorded: Recorded) -> Answer:
+    return Answer(line, recorded.status, recorded.id, recorded.code, recorded.field)
+
+
+def split_lines(pieces: Iterable[bytes]) -> Iterator[Numbered]:
+    """The lines of a stream, numbered from 1; empty ones are passed over. Of a line that is too long only so much is
+    kept as shows that it is. Raises TooLarge beyond a million lines.
+    """
+    number, rest = 0, b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        for raw in whole:
+            number += 1
+            if raw.strip():
+                yield Numbered(number, raw)
+        if number >= MAX_LINES:
+            raise TooLarge(f"At most {MAX_LINES:,} lines are read at once.")
+        rest = rest[: MAX_LINE_BYTES + 1]
+    if rest.strip():
+        yield Numbered(number + 1, rest)
