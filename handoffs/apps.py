@@ -37,6 +37,7 @@ class HandoffsConfig(AppConfig):
         calendars.register_activation(adopt_calendar_version)
         navigation.register("Work", "Handoffs", "handoffs:list", order=20, scope="handoffs:read")
         navigation.register("Work", "Rules", "rules:list", order=25, scope="handoffs:read")
+        navigation.register("Work", "Weekly review", "review:review", order=27, scope="handoffs:read")
         integrations.register_receiver("webhook", receive_webhook)
         approvals.register(
             SLA_CHANGE,

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from handoffs.views import records, rules
+from handoffs.views import reasons, records, review, rules
 
 handoff_urls = [
     path("", records.list_view, name="list"),
@@ -18,7 +18,15 @@ rule_urls = [
     path("<slug:slug>/edit/", rules.edit, name="edit"),
     path("<slug:slug>/<slug:name>/", rules.move, name="move"),
 ]
+review_urls = [
+    path("", review.review_view, name="review"),
+    path("tag/", review.tag, name="tag"),
+    path("reasons/", reasons.list_view, name="reasons"),
+    path("reasons/merge/", reasons.merge, name="merge"),
+    path("reasons/<slug:slug>/", reasons.edit, name="reason"),
+]
 urlpatterns = [
     path("handoffs/", include((handoff_urls, "handoffs"))),
     path("rules/", include((rule_urls, "rules"))),
+    path("review/", include((review_urls, "review"))),
 ]

@@ -1,11 +1,15 @@
 """/api/v1/: handoffs, their rules, the events of cases."""
 
 from handoffs.api.events import EventViewSet
+from handoffs.api.reasons import BreachReasonViewSet
 from handoffs.api.records import HandoffViewSet
+from handoffs.api.review import ReviewViewSet
 from handoffs.api.rules import RuleViewSet
 
 routes = [
     ("handoffs", HandoffViewSet, "handoff"),
     ("handoff-rules", RuleViewSet, "handoff-rule"),
+    ("breach-reasons", BreachReasonViewSet, "breach-reason"),
+    ("review", ReviewViewSet, "review"),
     ("events", EventViewSet, "event"),
 ]

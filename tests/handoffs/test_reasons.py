@@ -5,6 +5,7 @@ import pytest
 from handoffs import operations, queries
 from handoffs.models import BreachReason
 from opsportal.audit import queries as audit
+from opsportal.audit.engine import Actor
 from opsportal.audit.sentences import sentence
 from opsportal.errors import Conflict, InvalidInput, InvalidInputs, NotFound
 from opsportal.identity.roles import Role
@@ -12,13 +13,14 @@ from tests.factories import handoffs as make
 from tests.factories import identity as people
 
 pytestmark = pytest.mark.django_db
+KIM = Actor("human", "kim", "Kim")
 WHO = {"actor": people.SETUP, "now": make.after(500)}
 
 
 def late(text="", **said):
     """A record that was answered at twice its timer, with a reason if one is given."""
     handoff = make.make_handoff(**said)
-    handoff = operations.respond_to_handoff(handoff, actor=people.SETUP, now=make.after(70))
+    handoff = operations.respond_to_handoff(handoff, actor=KIM, now=make.after(70))
     return operations.tag_reason(handoff, breach_reason=text, **WHO) if text else handoff
 
 
