@@ -125,7 +125,7 @@ AUTH_USER_MODEL = "identity.Person"
 AUDIT_VISIBLE_TEAMS = "opsportal.identity.queries.visible_team_slugs"  # the trail stands below people and asks by name
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "opsportal.identity.backends.PersonBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

@@ -68,7 +68,7 @@ class Visitor:
     def sign_in(self, person: Any) -> None:
         """A session for this person, as signing in makes one; the sign-in page itself has its own tests."""
         client = Client()
-        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(person, backend="opsportal.identity.backends.PersonBackend")
         session = client.cookies[settings.SESSION_COOKIE_NAME].value
         cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": self.address}
         self.context.add_cookies([cookie])  # type: ignore[list-item]

@@ -231,7 +231,7 @@ def calendar(sales):
 
 
 def session(client, person):
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person, backend="opsportal.identity.backends.PersonBackend")
     return client
 
 

@@ -32,7 +32,7 @@ def calendar(sales):
 
 def signed_in(**fields) -> Client:
     client = Client()
-    client.force_login(make_person(**fields), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(make_person(**fields), backend="opsportal.identity.backends.PersonBackend")
     return client
 
 

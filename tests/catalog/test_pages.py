@@ -17,7 +17,7 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture
 def ops_lead(client: Client) -> Client:
     person = make_person("lead", roles=[Role.OPS_LEAD])
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person, backend="opsportal.identity.backends.PersonBackend")
     return client
 
 
@@ -109,7 +109,7 @@ def test_the_admin_writes_through_the_operation(client: Client):
     admin = make_person("root", roles=[Role.ADMIN])
     admin.is_staff = admin.is_superuser = True
     admin.save()
-    client.force_login(admin, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(admin, backend="opsportal.identity.backends.PersonBackend")
     values = {"slug": "deal-sync", "name": "Deal sync", "tier": "P1", "platform": "n8n", "links": "[]"}
     response = client.post("/admin/catalog/automation/add/", values)
     assert response.status_code == 302, response.context["adminform"].errors

@@ -42,7 +42,7 @@ def house() -> House:
 
 def signed_in(person: Person) -> Client:
     client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person, backend="opsportal.identity.backends.PersonBackend")
     return client
 
 

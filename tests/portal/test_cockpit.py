@@ -43,7 +43,7 @@ def start(team, now, minutes_ago, **said):
 
 
 def sign_in(client, person):
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person, backend="opsportal.identity.backends.PersonBackend")
 
 
 def test_what_needs_me_stands_by_deadline_with_the_late_first(team, now):

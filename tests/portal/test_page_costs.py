@@ -32,6 +32,7 @@ PAGES = (
     "/automations/",
     "/calendars/",
     "/search/?q=lead",
+    "/audit/",
     "/api/v1/handoffs/",
     "/api/v1/handoffs/?ordering=due_at",
 )

@@ -56,12 +56,12 @@ def test_another_teams_records_are_not_found(house):
 
 @pytest.mark.parametrize("text", ODD)
 def test_odd_text_finds_nothing_and_breaks_nothing(client, house, text):
-    client.force_login(house["leader"], backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(house["leader"], backend="opsportal.identity.backends.PersonBackend")
     assert titles(house["leader"], text) == []
 
 
 def test_the_page_repeats_the_question_as_text(client, house):
-    client.force_login(house["owner"], backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(house["owner"], backend="opsportal.identity.backends.PersonBackend")
     page = client.get("/search/", {"q": '"><script>alert(1)</script>'})
     assert page.status_code == 200
     assert b"<script>alert" not in page.content

@@ -34,7 +34,7 @@ def house():
 
 
 def sign_in(client, person):
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person, backend="opsportal.identity.backends.PersonBackend")
 
 
 def test_the_line_is_in_order_of_time_with_the_gaps_between(house):

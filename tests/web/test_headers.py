@@ -50,7 +50,7 @@ def test_a_foreign_origin_is_not_let_in(client):
 def test_a_cacheable_answer_stays_so_for_strangers_only(client, settings):
     settings.ROOT_URLCONF = __name__
     assert client.get("/feed/").headers["Cache-Control"] == "max-age=60, public"
-    client.force_login(make_person(), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(make_person(), backend="opsportal.identity.backends.PersonBackend")
     assert client.get("/feed/").headers["Cache-Control"] == "no-store"
 
 

@@ -75,7 +75,7 @@ urlpatterns = [
 
 @pytest.fixture
 def reader(client):
-    client.force_login(make_person("ada", name="Ada"), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(make_person("ada", name="Ada"), backend="opsportal.identity.backends.PersonBackend")
     return client
 
 
