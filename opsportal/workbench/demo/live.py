@@ -36,11 +36,17 @@ class Life:
         self._order = itertools.count()
 
     def begin(self, now: datetime) -> None:
-        """Whatever was left open by the demo's own CRM gets an answer; then chats and leads arrive."""
+        """Whatever was left open by the demo's own CRM gets an answer, unless somebody has to decide about it first;
+        then chats and leads arrive.
+        """
         from handoffs.models import Handoff
+        from handoffs.operations.change import SLA_CHANGE
+        from opsportal.approvals.models import Approval
 
         self.leads.number = int(now.timestamp())  # references differ from start to start
-        for key in Handoff.objects.running().filter(source="crm", url__startswith=CRM).values_list("pk", flat=True):
+        undecided = list(Approval.objects.pending(now).filter(kind=SLA_CHANGE).values_list("subject_id", flat=True))
+        left = Handoff.objects.running().filter(source="crm", url__startswith=CRM).exclude(pk__in=undecided)
+        for key in left.values_list("pk", flat=True):
             self._answer_later(key, now + timedelta(seconds=self.random.uniform(10, 900)))
         self._in(now, (1.0, 3.0), self._chat)
         self._in(now, LEAD_EVERY, self._lead)

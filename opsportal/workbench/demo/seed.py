@@ -8,8 +8,12 @@ import os
 import sys
 import time
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from opsportal.workbench.demo.home import Home
+
+if TYPE_CHECKING:
+    from opsportal.workbench.demo.cast import Cast
 
 HISTORY = timedelta(days=42)
 SEED = 7
@@ -79,6 +83,7 @@ def fill() -> dict[str, object]:
     say("Living through six weeks.")
     events = history.live()
     _read_old_messages(now)
+    _propose_a_timer(people, now)
     access = cast.grant_access(people, now=clock.now())
     say(f"{events} things happened; it took {time.monotonic() - began:.0f} s.")
     return access
@@ -94,6 +99,20 @@ def _read_old_messages(now: datetime) -> None:
     from opsportal.notify.models import Message
 
     Message.objects.filter(created_at__lt=now - timedelta(days=1), read_at=None).update(read_at=now - timedelta(days=1))
+
+
+def _propose_a_timer(people: "Cast", now: datetime) -> None:
+    """Something for the ops lead to decide: a follow-up that is asked to have twice its time."""
+    from handoffs.approvals import propose_sla
+    from handoffs.models import Handoff
+    from opsportal.workbench.demo.company import FOLLOW_UP
+
+    in_time = Handoff.objects.running().filter(rule__slug=FOLLOW_UP, due_at__gt=now)
+    if (latest := in_time.order_by("-due_at").first()) is not None:
+        reason = "Their board meets on Thursday; they asked for the summary after it."
+        propose_sla(
+            latest, sla_minutes=2 * latest.sla_minutes, requested_by=people.people["priya"], now=now, reason=reason
+        )
 
 
 def say(sentence: str) -> None:
