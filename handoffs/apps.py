@@ -15,6 +15,7 @@ class HandoffsConfig(AppConfig):
         from handoffs.intake import receive_webhook
         from handoffs.operations import adopt_calendar_version
         from handoffs.operations.change import SLA_CHANGE
+        from handoffs.operations.rates import sweep_rates
         from handoffs.queries.boards import list_owned
         from handoffs.revisions import moved_deadlines
         from handoffs.sweep import sweep_handoffs
@@ -33,9 +34,11 @@ class HandoffsConfig(AppConfig):
         ownership.register("handoffs", list_owned)
         sweeps.register("handoffs", sweep_handoffs, every=timedelta(seconds=10))
         sweeps.register("facts", sweep_facts, every=timedelta(seconds=30))
+        sweeps.register("facts", sweep_rates, every=timedelta(seconds=30))
         calendars.register_deadlines(moved_deadlines)
         calendars.register_activation(adopt_calendar_version)
         navigation.register("Work", "Handoffs", "handoffs:list", order=20, scope="handoffs:read")
+        navigation.register("Work", "Hit rate", "rates:hit-rate", order=23, scope="handoffs:read")
         navigation.register("Work", "Rules", "rules:list", order=25, scope="handoffs:read")
         navigation.register("Work", "Weekly review", "review:review", order=27, scope="handoffs:read")
         integrations.register_receiver("webhook", receive_webhook)

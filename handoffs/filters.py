@@ -61,3 +61,11 @@ class RuleFilterSet(FilterSet):
     class Meta(FilterSet.Meta):
         model = Rule
         fields = ["mode", "team"]
+
+
+class NothingToFilter(FilterSet):
+    """A list whose address says already which rows it has."""
+
+    class Meta(FilterSet.Meta):
+        model = Handoff
+        fields: list[str] = []

@@ -19,6 +19,7 @@ from handoffs.engine import cases
 from handoffs.engine.cases import Told
 from handoffs.engine.ladder import choose_minutes
 from handoffs.models import CaseEvent, Handoff, Pause, Rule
+from handoffs.operations import rates
 from handoffs.operations.change import SLA_CHANGE, Change
 from handoffs.operations.records import NewHandoff, build_handoff, creation_of
 from handoffs.states import HandoffState, RuleMode, StopClock
@@ -190,6 +191,8 @@ class Book:
         """The rows first: if one of them cannot be, nothing is told."""
         bulk.insert(Handoff, list(self.opened.values()))
         bulk.update(Handoff, list(self.moved.values()), WRITTEN)
+        rated = rates.settled_days([*self.opened.values(), *self.moved.values()])
+        rates.mark_days(rated.union(*(change.was_rated for change in self.stopped)))
         for change in self._with_proposals():
             change.void_proposals()
         audit.record_many(self.drafts)

@@ -43,6 +43,19 @@ class HandoffTable(tables.Table):
         return ui.badge("In time", "good") if record.business_hit else ui.badge("Missed", "bad")
 
 
+class RateRecordTable(HandoffTable):
+    """The records behind a figure of the hit rate."""
+
+    empty_title = "No such records"
+    empty_sentence = "Nothing that began in this span fits. It may have moved on since the figure was shown."
+
+    reason = tables.Column("Why cancelled", accessor="cancel_reason")
+
+    class Meta(HandoffTable.Meta):
+        exclude = ("select",)
+        fields = ("subject", "state", "due_at", "owner", "rule", "channel", "started_at", "reason")
+
+
 class RuleTable(tables.Table):
     """Every timer with a name and a consequence."""
 

@@ -72,8 +72,8 @@ def freeze(handoff: Handoff, closed_at: datetime) -> PastCycle:
     """The present cycle of a stopped record as a row of the past (not saved)."""
     names = [
         "cycle", "rule_version", "calendar_version", "owner", "first_owner", "stop_clock", "sla_minutes", "started_at",
-        "assigned_at", "first_response_at", "completed_at", "elapsed_seconds", "missed", "breached", "business_hit",
-        "absolute_hit", "within_business_hours", "breach_reason", "outcome",
+        "assigned_at", "first_response_at", "completed_at", "missed_from", "elapsed_seconds", "missed", "breached",
+        "business_hit", "absolute_hit", "within_business_hours", "breach_reason", "outcome",
     ]  # fmt: skip
     return PastCycle(handoff=handoff, closed_at=closed_at, **{name: getattr(handoff, name) for name in names})
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from handoffs.views import reasons, records, review, rules
+from handoffs.views import rates, reasons, records, review, rules
 
 handoff_urls = [
     path("", records.list_view, name="list"),
@@ -25,7 +25,12 @@ review_urls = [
     path("reasons/merge/", reasons.merge, name="merge"),
     path("reasons/<slug:slug>/", reasons.edit, name="reason"),
 ]
+rate_urls = [
+    path("", rates.hit_rate, name="hit-rate"),
+    path("records/", rates.records, name="records"),
+]
 urlpatterns = [
+    path("hit-rate/", include((rate_urls, "rates"))),
     path("handoffs/", include((handoff_urls, "handoffs"))),
     path("rules/", include((rule_urls, "rules"))),
     path("review/", include((review_urls, "review"))),

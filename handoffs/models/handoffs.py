@@ -262,6 +262,7 @@ class PastCycle(models.Model):
     first_response_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField()
+    missed_from = models.DateTimeField(null=True)
     elapsed_seconds = models.BigIntegerField()
     missed = models.BooleanField()
     breached = models.BooleanField()

@@ -8,7 +8,7 @@ from typing import Any
 from handoffs import words
 from handoffs.engine.clock import Verdict
 from handoffs.models import Handoff, Pause
-from handoffs.operations import keys
+from handoffs.operations import keys, rates
 from handoffs.shapes import change_data, handoff_data
 from handoffs.states import TRANSITIONS, HandoffState, is_running
 from handoffs.timers import SKEW, settle, verdict_of
@@ -57,6 +57,10 @@ class Change:
     before: dict[str, Any]
     notes: list[Note] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    was_rated: set[rates.Mark] = field(init=False)  # where it counted in the hit rate before it moved
+
+    def __post_init__(self) -> None:
+        self.was_rated = rates.settled_days([self.handoff])
 
     @classmethod
     def lock(cls, handoff: Handoff, *, actor: Actor, now: datetime) -> "Change":
@@ -133,6 +137,7 @@ class Change:
         """Settle what follows, save, and write trail, webhooks and messages beside it."""
         verdict = self.settle()
         self.handoff.save()
+        rates.mark_days(self.was_rated | rates.settled_days([self.handoff]))
         self.void_proposals()
         self.announce(verdict)
         return self.handoff
