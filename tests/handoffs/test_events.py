@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from handoffs import operations
+from handoffs.events import NewEvent, record_events
 from handoffs.models import CaseEvent, Handoff, Rule
 from handoffs.states import HandoffState, RuleMode
 from opsportal.audit.models import Entry
@@ -211,7 +212,7 @@ def test_an_event_concerns_every_rule_that_reads_it() -> None:
 events = st.builds(
     Said,
     lifecycle=st.sampled_from(["SCHEDULE", "SCHEDULE", "START", "START", "COMPLETE", "OTHER"]),
-    minutes=st.sampled_from([0, 1, 10, 20, 29.5, 30, 31, 59, 60, 61, 90]),
+    minutes=st.sampled_from([0, 0.004, 0.008, 1, 10, 10.001, 20, 29.5, 30, 31, 59, 60, 61, 90]),
     actor_kind=st.sampled_from(["human", "human", "unknown", "system"]),
     channel=st.sampled_from(["", "web", "phone"]),
 )
@@ -250,6 +251,72 @@ def test_any_order_delay_and_repetition_gives_the_same_final_state(
             if swept:
                 sweep(now)
     assert final_state("a") == final_state("b")
+
+
+@hypothesis_settings(max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@given(story=st.lists(events, min_size=1, max_size=8), data=st.data())
+def test_events_in_chunks_of_any_cut_and_order_give_the_same_final_state(
+    story: list[Said], data: st.DataObject
+) -> None:
+    _reset()
+    for clock in ("first_response", "completion"):
+        lead_rule(slug=clock, stop_clock=clock, segments=SEGMENTS, default_owner=make_person())
+    for number, said in sorted(enumerate(story), key=lambda each: each[1].minutes):
+        tell("a", said, number, now=after(95))
+    numbers = range(len(story))
+    rest = [*data.draw(st.permutations(numbers)), *data.draw(st.lists(st.sampled_from(numbers), max_size=4))]
+    while rest:
+        cut = data.draw(st.integers(1, len(rest)))
+        chunk = [new_event(case, story[number], number) for number in rest[:cut] for case in ("b", "c")]
+        record_events(chunk, actor=SETUP, now=after(95))
+        rest = rest[cut:]
+    assert final_state("a") == final_state("b") == final_state("c")
+
+
+def new_event(case: str, said: Said, number: int) -> NewEvent:
+    return NewEvent(
+        case_id=case,
+        event_name="lead",
+        occurred_at=after(said.minutes),
+        lifecycle=said.lifecycle,
+        actor_kind=said.actor_kind,
+        actor_id="kim",
+        channel=said.channel,
+        event_id=f"{case}-{number}",
+        source="crm",
+    )
+
+
+def test_of_two_answers_in_one_instant_a_person_speaks_whoever_is_heard_first() -> None:
+    lead_rule()
+    for case, kinds in (("case-1", ("unknown", "human")), ("case-2", ("human", "unknown"))):
+        tell(case, Said("SCHEDULE", 0), 0, now=START)
+        for number, kind in enumerate(kinds, start=1):
+            tell(case, Said("START", 5, kind), number, now=after(5))
+    assert {only(case).responder_unknown for case in ("case-1", "case-2")} == {False}
+
+
+def test_of_two_starts_in_one_second_the_first_speaks_whoever_is_heard_first() -> None:
+    lead_rule(segments=SEGMENTS)
+    early, late = Said("SCHEDULE", 0.004, channel="web"), Said("SCHEDULE", 0.008, channel="phone")
+    for case, story in (("case-1", (early, late)), ("case-2", (late, early))):
+        for number, said in enumerate(story):
+            tell(case, said, number, now=after(1))
+    assert {(only(case).channel, only(case).sla_minutes) for case in ("case-1", "case-2")} == {("web", 10)}
+
+
+def test_many_cases_cost_the_statements_of_one(django_assert_max_num_queries: Any) -> None:
+    lead_rule(default_owner=make_person())
+    story = [
+        new_event(f"case-{case}", Said(lifecycle, minutes), minutes)
+        for case in range(200)
+        for lifecycle, minutes in (("SCHEDULE", 0), ("START", 10), ("COMPLETE", 50))
+    ]
+    record_events(story[:3], actor=SETUP, now=after(60))  # whatever is looked up once and kept
+    # SQLite takes but so many values in one statement, so the ORM cuts rows into batches.
+    with django_assert_max_num_queries(40 if connection.vendor == "postgresql" else 80):
+        record_events(story, actor=SETUP, now=after(60))
+    assert Handoff.objects.filter(business_hit=True).count() == 200
 
 
 def _reset() -> None:
