@@ -84,6 +84,17 @@ def rule_in_words(*, name: str, minutes: int, stop_clock: str, calendar: str, st
     return f"{name}: every record gets {wanted} within {words.duration(minutes * 60)} of “{calendar}” time. {steps}."
 
 
+def shadow_in_words(outcome: Mapping[str, Any], recipients: Iterable[str]) -> str:
+    """What a stage in shadow would have done: "tell ana and ben, move it to ben, mark it breached"."""
+    told = list(recipients)
+    done = [f"tell {' and '.join(told)}"] if told else []
+    if "owner_after" in outcome:
+        done.append(f"move it to {outcome['owner_after']}")
+    said = {"kept": "find nobody to take over", "breached": "mark it breached", "escalated": "ask the on-call side"}
+    done += [text for key, text in said.items() if outcome.get(key)]
+    return ", ".join(done) or "do nothing"
+
+
 def state_badge(handoff: Handoff, verdict: Verdict) -> tuple[str, str]:
     """The word and tone at the head of a handoff's page."""
     if handoff.is_running and verdict.breached:

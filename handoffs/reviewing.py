@@ -124,8 +124,7 @@ def _compared(one: RuleWeek) -> str:
     change = "as many as" if not by else f"{abs(by)} {'more' if by > 0 else 'fewer'} than"
     breached = f"{one.breached} breached, {one.breached_before} then" if one.breached or one.breached_before else ""
     tail = f"; {breached}" if breached else ""
-    ran = f"{one.overran} of {one.started} started" if one.started >= one.overran else f"{one.overran}"
-    return f"{one.rule.name}: {ran} ran past the timer, {change} the week before ({one.overran_before}){tail}."
+    return f"{one.rule.name}: {one.overran} ran past the timer, {change} the week before ({one.overran_before}){tail}."
 
 
 def _rule_data(one: RuleWeek) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from handoffs.views import rates, reasons, records, review, rules
+from handoffs.views import rates, reasons, records, review, rules, what_if
 
 handoff_urls = [
     path("", records.list_view, name="list"),
@@ -16,6 +16,8 @@ rule_urls = [
     path("new/", rules.create, name="create"),
     path("<slug:slug>/", rules.detail, name="detail"),
     path("<slug:slug>/edit/", rules.edit, name="edit"),
+    path("<slug:slug>/what-if/", what_if.what_if_view, name="what-if"),
+    path("<slug:slug>/calendar-check/", what_if.calendar_check_view, name="calendar-check"),
     path("<slug:slug>/<slug:name>/", rules.move, name="move"),
 ]
 review_urls = [

@@ -13,13 +13,13 @@ from rest_framework.response import Response
 
 from handoffs import operations, queries
 from handoffs.api.fields import MINUTES, ReasonOnlySerializer, person_named, require_configuring, words
+from handoffs.api.judgement import JudgedViewSet
 from handoffs.engine.ladder import ACTIONS, MAX_PERCENT
 from handoffs.models import Rule
 from handoffs.operations import Terms
 from handoffs.states import Reopen, RuleMode, StopClock
 from handoffs.terms import MAX_GRACE_MINUTES, TERM_NAMES
 from opsportal.api.serializers import Serializer
-from opsportal.api.viewsets import ResourceViewSet
 from opsportal.calendars.models import Calendar
 from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import actor_of, principal_of
@@ -107,7 +107,7 @@ class ActivateSerializer(Serializer):
     reason = words(max_length=240)
 
 
-class RuleViewSet(ResourceViewSet):
+class RuleViewSet(JudgedViewSet):
     """Rules: five sentences, a timer, a calendar, a ladder of consequences."""
 
     queryset = Rule.objects.none()

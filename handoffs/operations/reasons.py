@@ -1,12 +1,13 @@
 """Writing the list of reasons: add, rename, retire, merge. Records follow a rename and a merge, each with its entry."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from django.db import transaction
 from django.utils.text import slugify
 
 from handoffs.models import BreachReason, Handoff, PastCycle
+from handoffs.operations.rates import mark_days, settled_days
 from handoffs.queries.reasons import KnownReasons, fold, known_reasons
 from opsportal.audit import operations as audit
 from opsportal.audit.engine import Actor, Draft, Subject
@@ -111,29 +112,36 @@ def _follow(words: Iterable[str], label: str, *, actor: Actor, now: datetime) ->
     said = Handoff.objects.exclude(breach_reason="").order_by().values_list("breach_reason", flat=True).distinct()
     past = PastCycle.objects.exclude(breach_reason="").order_by().values_list("breach_reason", flat=True).distinct()
     spellings = [text for text in {*said, *past} if fold(text) in folded and text != label]
-    PastCycle.objects.filter(breach_reason__in=spellings).update(breach_reason=label)
+    cycles = PastCycle.objects.filter(breach_reason__in=spellings)
+    mark_days({(rule, _day_of(at)) for rule, at in cycles.values_list("handoff__rule_id", "started_at")})
+    cycles.update(breach_reason=label)
     tagged = Handoff.objects.select_for_update(of=("self",)).filter(breach_reason__in=spellings).order_by("pk")
-    rows = list(tagged.values_list("pk", "subject", "trace_id", "rule__slug", "rule__team__slug", "breach_reason"))
-    for at in range(0, len(rows), BATCH):
-        batch = rows[at : at + BATCH]
-        Handoff.objects.filter(pk__in=[row[0] for row in batch]).update(breach_reason=label)
+    records = list(tagged.select_related("rule__team"))
+    mark_days(settled_days(records))
+    for at in range(0, len(records), BATCH):
+        batch = records[at : at + BATCH]
+        Handoff.objects.filter(pk__in=[one.pk for one in batch]).update(breach_reason=label)
         audit.record_many(_followed(batch, label, actor=actor, now=now))
-    return len(rows)
+    return len(records)
 
 
-def _followed(rows: Iterable[tuple[object, ...]], label: str, *, actor: Actor, now: datetime) -> Iterator[Draft]:
-    for key, subject, trace_id, rule, team, before in rows:
+def _followed(records: Iterable[Handoff], label: str, *, actor: Actor, now: datetime) -> Iterator[Draft]:
+    for record in records:
         yield Draft(
             actor=actor,
             action="handoff.reason_followed",
-            subject=Subject("handoff", str(key), str(subject)),
+            subject=Subject("handoff", str(record.pk), record.subject),
             at=now,
-            trace_id=str(trace_id),
-            rule=str(rule),
-            team=str(team or ""),
-            before={"breach_reason": before},
+            trace_id=record.trace_id,
+            rule=record.rule.slug,
+            team=record.rule.team.slug if record.rule.team else "",
+            before={"breach_reason": record.breach_reason},
             after={"breach_reason": label},
         )
+
+
+def _day_of(instant: datetime) -> date:
+    return instant.astimezone(UTC).date()
 
 
 def _lock() -> KnownReasons:

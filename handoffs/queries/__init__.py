@@ -27,6 +27,7 @@ from handoffs.queries.rules import (
     find_young_first_rule,
     get_rule,
     list_rules,
+    list_shadow_firings,
     list_versions,
     shadow_result,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "list_needing",
     "list_reasons",
     "list_rules",
+    "list_shadow_firings",
     "list_versions",
     "reason_uses",
     "shadow_result",

@@ -80,3 +80,9 @@ def shadow_result(rule: Rule, *, from_at: datetime, until: datetime) -> ShadowRe
         escalated=Count("pk", filter=Q(outcome__has_key="escalated")),
     )
     return ShadowResult(from_at=from_at, until=until, **counts)
+
+
+def list_shadow_firings(rule: Rule, *, from_at: datetime, until: datetime) -> QuerySet[StageFiring]:
+    """The stages that came due in shadow, newest first, each with its handoff."""
+    fired = StageFiring.objects.filter(rule_version__rule=rule, shadow=True, fired_at__gte=from_at, fired_at__lt=until)
+    return fired.select_related("handoff").order_by("-fired_at", "-id")

@@ -22,6 +22,7 @@ from handoffs.queries.rules import count_open_by_version
 from handoffs.states import RULE_TRANSITIONS, RuleMode, StopClock
 from handoffs.tables import RuleTable
 from handoffs.terms import SENTENCES
+from handoffs.views import what_if
 from opsportal import clock
 from opsportal.errors import DomainError, NotFound
 from opsportal.identity.actors import actor_of, principal_of
@@ -32,6 +33,7 @@ from opsportal.web.forms import Form, refuse
 from opsportal.web.listing import list_page
 
 SHADOW_WINDOW = timedelta(days=7)
+SHADOWS_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "versions": queries.list_versions(rule)[:10],
         "can_edit": _may_edit(request, rule),
         "moves": _offered(request, rule),
+        **what_if.addresses(rule),
     }
     return render(request, "rules/detail.html", context)
 
@@ -225,15 +228,19 @@ def _figures(rule: Rule, now: datetime) -> list[pages.Figure]:
     ]
 
 
-def _shadow(rule: Rule, now: datetime) -> dict[str, str] | None:
+def _shadow(rule: Rule, now: datetime) -> dict[str, Any] | None:
+    """What the rule would have done in the last seven days, and the newest of it; nothing for a rule not in shadow."""
     if rule.mode != RuleMode.SHADOW:
         return None
-    found = queries.shadow_result(rule, from_at=now - SHADOW_WINDOW, until=now)
+    week: dict[str, datetime] = {"from_at": now - SHADOW_WINDOW, "until": now}
+    found = queries.shadow_result(rule, **week)
     if not found.handoffs:
         return {"sentence": "In the last seven days no timer ran out under it."}
+    newest = queries.list_shadow_firings(rule, **week)[:SHADOWS_SHOWN]
     return {
-        "sentence": f"In the last seven days it would have alerted {found.alerted}, marked {found.breached} breached "
-        f"and reassigned {found.reassigned}, on {web_words.count(found.handoffs, 'handoff')}."
+        "sentence": f"It would have alerted {found.alerted} times, reassigned {found.reassigned} and marked "
+        f"{found.breached} breached last week, on {web_words.count(found.handoffs, 'handoff')}.",
+        "firings": [(one, pages.shadow_in_words(one.outcome, one.recipients)) for one in newest],
     }
 
 
