@@ -185,8 +185,9 @@ class _Cycles:
         minutes = ExpressionWrapper(F("sla_minutes"), IntegerField())  # SQLite multiplies no other kind of number
         timer = ExpressionWrapper(minutes * Value(MINUTE, DurationField()), DurationField())
         late_from = _later(_later(F("started_at"), timer), Value(SECOND, DurationField()))
-        cohort = self.rows.filter(started_at__lte=self.instant.at) if self.instant.is_past else self.rows
-        return cohort.order_by().alias(stop=_stop()).alias(judged_at=judged_at, late_from=late_from)
+        rows = self.rows.filter(started_at__lte=self.instant.at) if self.instant.is_past else self.rows
+        judged: QuerySet[Any] = rows.order_by().alias(stop=_stop()).alias(judged_at=judged_at, late_from=late_from)
+        return judged
 
 
 def _stop() -> Combinable:
@@ -196,12 +197,12 @@ def _stop() -> Combinable:
     return Case(completed, default=first, output_field=DateTimeField())
 
 
-def _later(instant: Combinable, length: Combinable) -> ExpressionWrapper:
+def _later(instant: Combinable, length: Combinable) -> Combinable:
     return ExpressionWrapper(instant + length, DateTimeField())
 
 
 def _grouped(cycles: _Cycles, names: Sequence[str], by_day: bool) -> QuerySet[Any]:
-    return (
+    rows: QuerySet[Any] = (
         cycles.judged()
         .values(
             cell_rule=F(f"{cycles.prefix}rule_id"),
@@ -211,6 +212,7 @@ def _grouped(cycles: _Cycles, names: Sequence[str], by_day: bool) -> QuerySet[An
         )
         .annotate(**_verdicts(cycles), **_lags(cycles))
     )
+    return rows
 
 
 def counts_of(row: Mapping[str, Any], prefix: str = "") -> Counts:
@@ -259,6 +261,7 @@ def _lags(cycles: _Cycles) -> dict[str, Any]:
     measured = cycles.stopped & cycles.arrived & cycles.counted
     got = Greatest(F(f"{cycles.prefix}ingested_at"), F("started_at"))
     given = Least(Greatest(Coalesce(F("assigned_at"), F("stop")), got), F("stop"))
+    parts: dict[str, tuple[Combinable, Combinable]]
     parts = {"ingest": (F("started_at"), got), "routing": (got, given), "human": (given, F("stop"))}
     lengths = {name: ExpressionWrapper(until - since, DurationField()) for name, (since, until) in parts.items()}
     return {

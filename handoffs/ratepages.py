@@ -106,6 +106,7 @@ class Delay:
     whose: str
     seconds: int
     share: float
+    fill: str
 
 
 def overview(question: Question, cohort: Cohort, *, link: Link) -> dict[str, Any]:
@@ -173,12 +174,12 @@ def delays(tally: Tally) -> list[Delay]:
     if lags.ingest_seconds is None or lags.routing_seconds is None or lags.human_seconds is None:
         return []
     parts = [
-        ("Until it reached the portal", "system", lags.ingest_seconds),
-        ("Until somebody owned it", "system", lags.routing_seconds),
-        ("Until it was answered or done", "people", lags.human_seconds),
+        ("Until it reached the portal", "system", lags.ingest_seconds, "fill-4"),
+        ("Until somebody owned it", "system", lags.routing_seconds, "fill-2"),
+        ("Until it was answered or done", "people", lags.human_seconds, "fill-1"),
     ]
-    total = sum(seconds for _, _, seconds in parts) or 1
-    return [Delay(what, whose, seconds, round(100 * seconds / total, 1)) for what, whose, seconds in parts]
+    total = sum(seconds for _, _, seconds, _ in parts) or 1
+    return [Delay(what, whose, spent, round(100 * spent / total, 1), fill) for what, whose, spent, fill in parts]
 
 
 def records_sentence(rule: Rule | None, question: Question, given: Mapping[str, str]) -> str:
@@ -238,7 +239,7 @@ def _sentence(tally: Tally, question: Question) -> str:
     share = share_of(rate)
     return (
         f"{share.text} of what began {span} was in time by the business clock{known}: {share.note}. "
-        f"With so many the true rate most likely lies within {share.interval}."
+        f"The true rate most likely lies within {share.interval}."
     )
 
 
@@ -269,8 +270,8 @@ def _delay_sentence(tally: Tally) -> str:
 
 
 def _split(name: str, cohort: Cohort, records: Link) -> Split:
-    found = sorted(cohort.by((name,)).items(), key=lambda item: (-item[1].counts.n, item[0]))
-    found = [(value, tally) for (value,), tally in found if tally.counts.n]
+    tallies = [(value, tally) for (value,), tally in cohort.by((name,)).items() if tally.counts.n]
+    found = sorted(tallies, key=lambda item: (-item[1].counts.n, item[0]))
     people = rates.people_of(value for value, _ in found) if name == "owner" else {}
     lines = []
     for value, tally in found[:MOST_ROWS]:
@@ -339,9 +340,8 @@ def _end_day(until: datetime) -> str:
 
 def _delay_bar(parts: list[Delay]) -> list[charts.Box]:
     boxes, x = [], 0.0
-    for kind, part in enumerate(parts, start=1):
-        title = f"{part.what}: {duration(part.seconds)}"
-        boxes.append(charts.Box(x, 0, part.share, 100, f"fill-{kind}", title))
+    for part in parts:
+        boxes.append(charts.Box(x, 0, part.share, 100, part.fill, f"{part.what}: {duration(part.seconds)}"))
         x = round(x + part.share, 2)
     return boxes
 

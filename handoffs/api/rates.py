@@ -19,7 +19,7 @@ from opsportal.api.viewsets import BaseViewSet
 from opsportal.identity.actors import principal_of
 
 MAX_NAMES, MAX_GROUPS = 4, 1_000
-SHARE = {"max_digits": 7, "decimal_places": 6, "allow_null": True}
+SHARE: dict[str, Any] = {"max_digits": 7, "decimal_places": 6, "allow_null": True}
 NAME = re.compile(r"[^\x00-\x1f,]{1,60}")
 
 
@@ -64,9 +64,6 @@ class TallySerializer(Serializer):
     strict = RateSerializer(help_text="Business, with what was cancelled past its timer counted as missed.")
     outcomes = OutcomeSerializer(many=True)
     lag = LagSerializer()
-
-    def to_representation(self, tally: Tally) -> dict[str, Any]:
-        return tally_data(tally)
 
 
 class GroupSerializer(TallySerializer):
@@ -180,7 +177,7 @@ def tally_data(tally: Tally) -> dict[str, Any]:
     }
 
 
-def largest(counts: dict[str, int]) -> "list[tuple[str, int]]":
+def largest(counts: dict[str, int]) -> list[tuple[str, int]]:
     """The most frequent first."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 

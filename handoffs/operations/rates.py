@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -80,7 +81,7 @@ def _on(spans: list[Days]) -> Q:
 
 def _added_up(spans: list[Days], now: datetime) -> Iterator[RateDay]:
     """A row for each value of each day; what still runs is left to the reader."""
-    rows: dict[tuple[int, date, str, str, str], Counts] = {}
+    rows: dict[tuple[Any, ...], Counts] = {}
     for one in fan_out(_products(spans, now), DIMENSIONS):
         key = (one.rule, one.since, "".join(one.dimension), "".join(one.value), one.reason)
         rows.setdefault(key, Counts()).add(one.counts)

@@ -13,7 +13,7 @@ from operator import or_
 from typing import Any
 
 from django.db.models import Case, DateField, Exists, OuterRef, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Cast, TruncDate, TruncWeek
+from django.db.models.functions import Cast, TruncWeek
 
 from handoffs.cohort import (
     ROLLED,
@@ -28,6 +28,7 @@ from handoffs.cohort import (
     of_past_cycles,
     snapshot,
     spans_of,
+    start_day,
 )
 from handoffs.engine.rates import COUNTED, OUTCOME, Cohort, Dimension, Group, Tally, fan_out, fold
 from handoffs.engine.rates import Value as Values
@@ -119,7 +120,7 @@ def read_cohort(question: Question, dimensions: Iterable[Dimension]) -> Cohort:
     if not question.rules:
         return fold(())
     with snapshot():
-        groups = [*(_from_days(question, kept) if kept else ()), *(_from_records(question, counted) if counted else ())]
+        groups = [*(_from_days(question, kept) if kept else ()), *(from_records(question, counted) if counted else ())]
     return fold(groups)
 
 
@@ -202,7 +203,7 @@ def _is_rolled(dimension: Dimension) -> bool:
     return dimension == () or (len(dimension) == 1 and dimension[0] in ROLLED)
 
 
-def _from_records(question: Question, dimensions: list[Dimension]) -> Iterator[Group]:
+def from_records(question: Question, dimensions: list[Dimension]) -> Iterator[Group]:
     """Everything counted on the spot."""
     names, (handoffs, past) = names_in(dimensions), _cycles(question)
     rows = of_handoffs(handoffs, names, question.instant), of_past_cycles(past, names, question.instant)
@@ -213,7 +214,7 @@ def _from_days(question: Question, dimensions: list[Dimension]) -> Iterator[Grou
     """Days added up, and what is not in them: whatever runs, and the settled of changed days and of the edges."""
     first, end = question.whole_days
     if first is not None and first >= end:
-        yield from _from_records(question, dimensions)
+        yield from from_records(question, dimensions)
         return
     days = {"rule__in": question.rule_ids, "day__lt": end, **({"day__gte": first} if first else {})}
     changed = DirtyDay.objects.filter(**days).order_by()
@@ -230,7 +231,8 @@ def _from_days(question: Question, dimensions: list[Dimension]) -> Iterator[Grou
 
 def _cycles(question: Question) -> tuple[QuerySet[Handoff], QuerySet[PastCycle]]:
     handoffs = Handoff.objects.filter(question.cohort, rule__in=question.rule_ids)
-    return handoffs, PastCycle.objects.filter(question.cohort, handoff__rule__in=question.rule_ids)
+    past = PastCycle.objects.filter(question.cohort, handoff__rule__in=question.rule_ids)
+    return handoffs.alias(began_on=start_day()), past.alias(began_on=start_day())
 
 
 def _added_up(days: Any, changed: Any, dimensions: list[Dimension]) -> Iterator[Group]:
@@ -263,7 +265,7 @@ def _edges(question: Question, first: date | None, end: date) -> list[Q]:
 def _within(spans: list[Days], edges: list[Q], rule: str) -> Q:
     if len(spans) <= MANY_SPANS:
         return reduce(or_, [*(one.began(rule) for one in spans), *edges])
-    changed = Exists(DirtyDay.objects.filter(rule=OuterRef(rule), day=TruncDate(OuterRef("started_at"), tzinfo=UTC)))
+    changed = Exists(DirtyDay.objects.filter(rule=OuterRef(rule), day=OuterRef("began_on")))
     return reduce(or_, [Q(changed), *edges])
 
 
