@@ -19,10 +19,15 @@ from handoffs.models import CaseEvent, EventKey
 from opsportal import ids, trace
 
 SCOPE = "event"
+FEW = 100  # up to so many keys travel as parameters
 SLICE = 500  # parameters of one lookup on SQLite
 
+Key = tuple[str, str]  # source, event_id
+Claim = tuple[Key, bytes, str]  # with the hash of what is said, and the row that says it
+Known = dict[Key, tuple[bytes, str]]
 
-class NewEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a sender says happened. Without an event_id it is taken as new each time."""
 
     case_id: str
@@ -41,12 +46,8 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trace_id: str = ""
     historical: bool = False
 
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.source, self.event_id
 
-
-class Recorded(msgspec.Struct, frozen=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """`status` is created, duplicate, conflict or invalid; `id` that of the row in the log, where there is one."""
 
     status: str
@@ -71,24 +72,25 @@ def append(events: Sequence[NewEvent], *, now: datetime) -> Appended:
 
     Of several transactions that say the same at once the later ones wait, and find what the first has written.
     """
-    hashes = [body_hash(one) if one.event_id else b"" for one in events]
     row_ids = _reserve_ids(len(events))
-    first: dict[tuple[str, str], int] = {}
-    for number, event in enumerate(events):
-        if event.event_id:
-            first.setdefault(event.key, number)
-    known = _claim([(events[n], hashes[n], row_ids[n]) for n in first.values()], now)
-    said = {key: known.get(key) or (hashes[n], str(row_ids[n])) for key, n in first.items()}
+    first: dict[Key, Claim] = {}  # of each key, the one that comes first
+    claims: list[Claim | None] = []
+    for event, row_id in zip(events, row_ids, strict=True):
+        claim = ((event.source, event.event_id), body_hash(event), str(row_id)) if event.event_id else None
+        claims.append(claim)
+        if claim is not None:
+            first.setdefault(claim[0], claim)
+    known = _claim(list(first.values()), now)
     appended = Appended([])
     rows: list[tuple[int, NewEvent]] = []
-    for number, event in enumerate(events):
-        if not event.event_id or (first[event.key] == number and event.key not in known):
-            appended.answers.append(Recorded("created", str(row_ids[number])))
+    for event, claim, row_id in zip(events, claims, row_ids, strict=True):
+        if claim is None or (first[claim[0]] is claim and claim[0] not in known):
+            appended.answers.append(Recorded("created", str(row_id)))
             appended.new.append(event)
-            rows.append((row_ids[number], event))
+            rows.append((row_id, event))
         else:
-            hash_of_first, result = said[event.key]
-            appended.answers.append(Recorded("duplicate", result) if hash_of_first == hashes[number] else CONFLICT)
+            said, result = known.get(claim[0]) or first[claim[0]][1:]
+            appended.answers.append(Recorded("duplicate", result) if said == claim[1] else CONFLICT)
     _write(rows, now)
     return appended
 
@@ -100,9 +102,6 @@ def body_hash(event: NewEvent) -> bytes:
 
 
 # --- identity ---
-
-Claim = tuple[NewEvent, bytes, int]
-Known = dict[tuple[str, str], tuple[bytes, str]]
 
 
 def _reserve_ids(count: int) -> Sequence[int]:
@@ -119,24 +118,27 @@ def _reserve_ids(count: int) -> Sequence[int]:
     return range(newest + 1, newest + 1 + count)  # the transaction holds the only write lock
 
 
-def _claim(claims: Sequence[Claim], now: datetime) -> Known:
+def _claim(claims: list[Claim], now: datetime) -> Known:
     """Make these keys ours; answers what stood behind those that were somebody's already."""
     if not claims:
         return {}
     # In one order for everybody, so that two importers of the same events wait for each other instead of locking up.
-    claims = sorted(claims, key=lambda claim: claim[0].key)
+    claims.sort()
     if connection.vendor != "postgresql":
-        known = _find_keys([claim[0].key for claim in claims])
-        EventKey.objects.bulk_create([_key(claim, now) for claim in claims if claim[0].key not in known])
+        known = _find_keys([key for key, _, _ in claims])
+        EventKey.objects.bulk_create([_key(claim, now) for claim in claims if claim[0] not in known])
         return known
     with connection.cursor() as cursor:
-        cursor.execute(_STAGE)  # several statements: without parameters
-        lines = (f"{_escaped(*event.key)}\t{said.hex()}\t{result}\n" for event, said, result in claims)
-        _copy(cursor, "said_event", lines)
-        cursor.execute(_CLAIM, [SCOPE, now])
+        if len(claims) > FEW:
+            cursor.execute(_STAGE)  # several statements: without parameters
+            _copy(cursor, "said_event", (f"{_escaped(*key)}\t{said.hex()}\t{row}\n" for key, said, row in claims))
+            cursor.execute(_CLAIM.format("said_event"), [SCOPE, now])
+        else:
+            columns = zip(*((*key, said.hex(), row) for key, said, row in claims), strict=True)
+            cursor.execute(_CLAIM.format(_SAID), [SCOPE, now, *map(list, columns)])
         if cursor.rowcount == len(claims):
             return {}
-    ours = {event.key: str(result) for event, _, result in claims}
+    ours = {key: row for key, _, row in claims}
     return {key: found for key, found in _find_keys(list(ours)).items() if found[1] != ours[key]}
 
 
@@ -150,9 +152,10 @@ DELETE FROM said_event
 """
 _CLAIM = """
 INSERT INTO handoffs_eventkey (source, event_id, body_hash, result_id, scope, row_at)
-SELECT source, event_id, decode(body_hash, 'hex'), result_id, %s, %s FROM said_event
+SELECT source, event_id, decode(body_hash, 'hex'), result_id, %s, %s FROM {}
 ON CONFLICT (source, event_id, scope) DO NOTHING
 """
+_SAID = "unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS said (source, event_id, body_hash, result_id)"
 _FIND = """
 SELECT source, event_id, body_hash, result_id
 FROM unnest(%s::text[], %s::text[]) AS said (source, event_id) JOIN handoffs_eventkey USING (source, event_id)
@@ -161,10 +164,8 @@ WHERE scope = %s
 
 
 def _key(claim: Claim, now: datetime) -> EventKey:
-    event, said, result = claim
-    return EventKey(
-        source=event.source, event_id=event.event_id, scope=SCOPE, body_hash=said, result_id=str(result), row_at=now
-    )
+    (source, event_id), said, row = claim
+    return EventKey(source=source, event_id=event_id, scope=SCOPE, body_hash=said, result_id=row, row_at=now)
 
 
 def _find_keys(keys: Sequence[tuple[str, str]]) -> Known:
@@ -205,7 +206,8 @@ def _write(rows: Sequence[tuple[int, NewEvent]], now: datetime) -> None:
         return
     with connection.cursor() as cursor:
         target = f"handoffs_caseevent ({', '.join((*TEXTS, *PLAIN))})"
-        _copy(cursor, target, (_line(key, event, trace_id, now) for key, event in rows))
+        said_at = now.isoformat()
+        _copy(cursor, target, (_line(key, event, trace_id, now, said_at) for key, event in rows))
 
 
 def _instance(key: int, event: NewEvent, trace_id: str, now: datetime) -> CaseEvent:
@@ -214,7 +216,7 @@ def _instance(key: int, event: NewEvent, trace_id: str, now: datetime) -> CaseEv
     return CaseEvent(id=key, ingested_at=now, clock_skew=event.occurred_at > now, **said)
 
 
-def _line(key: int, event: NewEvent, trace_id: str, now: datetime) -> str:
+def _line(key: int, event: NewEvent, trace_id: str, now: datetime, said_at: str) -> str:
     """The values of TEXTS and PLAIN as COPY reads them."""
     texts = _escaped(
         event.case_id,
@@ -231,7 +233,7 @@ def _line(key: int, event: NewEvent, trace_id: str, now: datetime) -> str:
         msgspec.json.encode(event.attributes).decode() if event.attributes else "{}",
     )
     at, amount = event.occurred_at, r"\N" if event.amount is None else event.amount
-    return f"{texts}\t{key}\t{at.isoformat()}\t{now.isoformat()}\t{event.historical}\t{at > now}\t{amount}\n"
+    return f"{texts}\t{key}\t{at.isoformat()}\t{said_at}\t{event.historical}\t{at > now}\t{amount}\n"
 
 
 def _escaped(*texts: str) -> str:

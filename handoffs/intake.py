@@ -41,13 +41,15 @@ CODES = (
     (re.compile(r"out of range"), "number_too_large"),
 )
 
+WHITESPACE, NOT_A_COUNT = b" \t\r\n", -(2**62)
 
-class EventActor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+
+class EventActor(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     kind: Literal["human", "system", "unknown"] = "unknown"
     id: Text200 = ""
 
 
-class EventLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class EventLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
     """One event as the API writes it."""
 
     case_id: Name
@@ -128,15 +130,14 @@ def _object(raw: bytes) -> Any:
     """The JSON value of a line. msgspec sees neither duplicate keys nor NUL; where there may be any, the strict parser
     decides, and so it does about everything that msgspec refuses.
     """
-    spaced = b" :" in raw or b"\t:" in raw or b"\r:" in raw or b"\n:" in raw
-    if not spaced and b"\\u" not in raw and raw.count(b"{") + raw.count(b"[") <= parsers.MAX_DEPTH:
+    if b"\\u" not in raw:
         try:
             value = msgspec.json.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         else:
-            # Each key is followed by `":`, and more of them than distinct keys may mean that one stands twice.
-            if isinstance(value, dict) and raw.count(b'":') == _count_keys(value):
+            # Each key is followed by `":`. More of these than distinct keys may mean that one stands twice.
+            if type(value) is dict and _count_keys(value, 1) == raw.translate(None, WHITESPACE).count(b'":'):
                 return value
     try:
         return parsers.loads(raw)
@@ -144,14 +145,17 @@ def _object(raw: bytes) -> Any:
         raise InvalidInput(str(error.get_codes()), str(error.detail)) from None
 
 
-def _count_keys(value: dict[str, Any] | list[Any]) -> int:
-    """How many keys there are, at every depth; a whole number beyond 64 bits makes it none, so that it is looked at."""
+def _count_keys(value: dict[str, Any] | list[Any], depth: int) -> int:
+    """How many keys there are, at every depth; none of them counts where something is too deep or too large."""
+    if depth > parsers.MAX_DEPTH:
+        return NOT_A_COUNT
     count, inner = (len(value), value.values()) if isinstance(value, dict) else (0, value)
     for one in inner:
-        if isinstance(one, dict | list):
-            count += _count_keys(one)
-        elif type(one) is int and abs(one) > parsers.MAX_INTEGER:
-            return -(2**63)
+        kind = type(one)
+        if kind is dict or kind is list:
+            count += _count_keys(one, depth + 1)
+        elif isinstance(one, int) and not -parsers.MAX_INTEGER <= one <= parsers.MAX_INTEGER:
+            return NOT_A_COUNT
     return count
 
 

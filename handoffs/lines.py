@@ -20,13 +20,13 @@ from opsportal.audit.engine import Actor
 from opsportal.errors import InvalidInput
 
 STATUSES = ("created", "updated", "duplicate", "conflict", "invalid")
-CHUNK = 2_000
+CHUNK = 5_000
 MAX_LINES = 1_000_000
 
 Raw = TypeVar("Raw")
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What became of one line. `field` says where an invalid one is wrong."""
 
     line: int
