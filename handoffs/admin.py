@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from handoffs.models import CaseEvent, Fact, Handoff, PastCycle, Pause, Rule, RuleVersion, StageFiring
+from handoffs.models import BreachReason, CaseEvent, Fact, Handoff, PastCycle, Pause, Rule, RuleVersion, StageFiring
 from opsportal.web.admin import ReadOnlyAdmin
 
 
@@ -69,3 +69,9 @@ class CaseEventAdmin(ReadOnlyAdmin):
     list_display = ["case_id", "event_name", "lifecycle", "occurred_at", "actor_kind", "source"]
     search_fields = ["=case_id", "=trace_id"]
     show_full_result_count = False
+
+
+@admin.register(BreachReason)
+class BreachReasonAdmin(ReadOnlyAdmin):
+    list_display = ["label", "slug", "active", "position"]
+    list_filter = ["active"]

@@ -25,7 +25,7 @@ from opsportal.identity.actors import principal_of
 
 WEEK = timedelta(days=7)
 SPAN: Fields = {
-    "from": DateTimeField(required=False, help_text="Records that began from here on; left out: from the first."),
+    "from": DateTimeField(required=False, help_text="Records that began from here on; left out: 91 days back."),
     "to": DateTimeField(required=False, help_text="And before this; left out: up to now."),
 }
 PERCENTS = rf"^[0-9]{{1,5}}(,[0-9]{{1,5}}){{0,{MAX_STAGES - 1}}}$"
@@ -73,7 +73,7 @@ class Spanned(Serializer):
     """An answer about [from, to)."""
 
     def get_fields(self) -> dict[str, Any]:
-        return {**super().get_fields(), "from": DateTimeField(allow_null=True), "to": DateTimeField()}
+        return {**super().get_fields(), "from": DateTimeField(), "to": DateTimeField()}
 
 
 class WhatIfSerializer(Spanned):

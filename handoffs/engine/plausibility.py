@@ -117,11 +117,11 @@ def verdict(found: Plausibility) -> tuple[str, str]:
         return "calm", f"{found.answers} human answers are too few to hold a calendar against."
     early = sorted((day for day in found.weekdays if day.early >= QUARTER), key=lambda day: -day.early)
     late = sorted((day for day in found.weekdays if day.early <= -APART), key=lambda day: day.early)
-    outside = f"{found.share:.0%} of answers fall outside it" if found.outside else "no answer falls outside it"
+    outside = f"{found.outside:,} of {found.answers:,} answers fall outside it"
     if early:
         return "warn", f"{_start(early, 'before')}; {outside}.{_effect(found, -_round(early[0].early))}"
     if found.share >= MUCH:
-        return "warn", f"{outside[0].upper()}{outside[1:]}: it closes while people work."
+        return "warn", f"{outside}: it is closed while people work."
     if late:
         return "calm", f"{_start(late, 'after')}; {outside}.{_effect(found, _round(-late[0].early))}"
     return "good", f"The calendar fits how people work: {outside}."
@@ -220,7 +220,9 @@ def _effect(found: Plausibility, minutes: int) -> str:
         return ""
     side = "earlier" if minutes < 0 else "later"
     length = _length(abs(minutes))
-    return f" Opening {length} {side}, the business rate would be {moved.rate:.0%} instead of {base.rate:.0%}."
+    if f"{moved.rate:.1%}" == f"{base.rate:.1%}":
+        return f" Opening {length} {side}, the business rate would stay at {base.rate:.1%}."
+    return f" Opening {length} {side}, the business rate would be {moved.rate:.1%} instead of {base.rate:.1%}."
 
 
 def _round(minutes: int) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from opsportal.calendars.queries import business_times, current_version
 from opsportal.errors import InvalidInput
 
 MAX_RECORDS = 20_000
+QUARTER = timedelta(days=91)
 COLUMNS = (
     "pk", "cycle", "rule_version_id", "calendar_version_id", "sla_minutes", "sla_is_own", "grace_seconds", "channel",
     "icp", "stop_clock", "started_at", "first_response_at", "completed_at", "first_owner_id",
@@ -47,7 +48,7 @@ class WhatIf:
 
     rule: Rule
     terms: Terms
-    from_at: datetime | None
+    from_at: datetime
     until: datetime
     comparison: Comparison
     is_cut: bool
@@ -88,22 +89,29 @@ class Row(NamedTuple):
 def what_if(
     rule: Rule, terms: Terms, *, now: datetime, from_at: datetime | None = None, until: datetime | None = None
 ) -> WhatIf:
-    """Judge the rule's records that began in [from_at, until) again under other terms, at most 20,000 newest ones.
+    """Judge the rule's records that began in [from_at, until) again under other terms, at most 20,000 newest ones;
+    without a start those of the last 91 days.
 
     Every cycle counts once. Raises InvalidInput at `sla_minutes` or `percents`, NotFound for the calendar.
     """
     _check(rule, terms)
-    end = min(until, now) if until is not None else now
-    rows = read_rows(rule, from_at, end)
+    since, end = span_of(from_at, until, now)
+    rows = read_rows(rule, since, end)
     is_cut, rows = len(rows) > MAX_RECORDS, rows[:MAX_RECORDS]
     reader = Reader(rule, rows, terms)
     comparison = compare(reader.pairs(rows), now)
-    return WhatIf(rule, terms, from_at, end, comparison, is_cut, reader.kept_own)
+    return WhatIf(rule, terms, since, end, comparison, is_cut, reader.kept_own)
 
 
-def read_rows(rule: Rule, from_at: datetime | None, until: datetime) -> list[Row]:
-    """Present and past cycles that began in [from_at, until), newest first; one more than is read if there are more."""
-    span: dict[str, Any] = {"started_at__lt": until, **({"started_at__gte": from_at} if from_at else {})}
+def span_of(from_at: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    """The time that is looked at: up to now, and from a quarter of a year before."""
+    end = min(until, now) if until is not None else now
+    return from_at or end - QUARTER, end
+
+
+def read_rows(rule: Rule, since: datetime, until: datetime) -> list[Row]:
+    """Present and past cycles that began in [since, until), newest first; one more than is read if there are more."""
+    span: dict[str, Any] = {"started_at__gte": since, "started_at__lt": until}
     present = Handoff.objects.filter(rule=rule, **span).order_by("-started_at")
     past = PastCycle.objects.filter(handoff__rule=rule, **span).order_by("-started_at")
     rows = [Row(*values) for values in present.values_list(*COLUMNS, "cancelled_at")[: MAX_RECORDS + 1]]

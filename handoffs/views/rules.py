@@ -238,8 +238,8 @@ def _shadow(rule: Rule, now: datetime) -> dict[str, Any] | None:
         return {"sentence": "In the last seven days no timer ran out under it."}
     newest = queries.list_shadow_firings(rule, **week)[:SHADOWS_SHOWN]
     return {
-        "sentence": f"It would have alerted {found.alerted} times, reassigned {found.reassigned} and marked "
-        f"{found.breached} breached last week, on {web_words.count(found.handoffs, 'handoff')}.",
+        "sentence": f"Last week it would have alerted {web_words.count(found.alerted, 'time')}, reassigned "
+        f"{found.reassigned} and marked {found.breached} breached, on {web_words.count(found.handoffs, 'handoff')}.",
         "firings": [(one, pages.shadow_in_words(one.outcome, one.recipients)) for one in newest],
     }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from handoffs import judging, queries
 from handoffs.engine.ladder import MAX_PERCENT, MAX_SLA_MINUTES
-from handoffs.engine.plausibility import Plausibility, Weekday
+from handoffs.engine.plausibility import QUARTER, Plausibility, Weekday
 from handoffs.engine.what_if import StageTally
 from handoffs.models import Rule
 from handoffs.pages import Figure, actions_in_words
@@ -28,8 +28,6 @@ from opsportal.identity.actors import principal_of
 from opsportal.identity.permissions import scope_required
 from opsportal.web import forms as web
 
-QUARTER_OF_A_YEAR = timedelta(days=91)  # what is looked at when no time is named
-
 
 class SpanForm(web.Form):
     """The time whose records are judged: whole UTC days."""
@@ -37,10 +35,11 @@ class SpanForm(web.Form):
     since = web.DateField(label="Started from", required=False)
     until = web.DateField(label="Started before", required=False)
 
-    def span(self, now: datetime) -> dict[str, datetime | None]:
+    def span(self) -> dict[str, datetime | None]:
         data = self.cleaned_data
-        from_at = _midnight(data["since"]) if data.get("since") else now - QUARTER_OF_A_YEAR
-        return {"from_at": from_at, "until": _midnight(data["until"]) if data.get("until") else None}
+        ends = (data.get("since"), data.get("until"))
+        from_at, until = (_midnight(day) if day else None for day in ends)
+        return {"from_at": from_at, "until": until}
 
 
 class WhatIfForm(SpanForm):
@@ -102,7 +101,7 @@ def what_if_view(request: HttpRequest, slug: str) -> HttpResponse:
     told: WhatIf | None = None
     if form.is_valid():
         try:
-            told = what_if(rule, form.terms(), now=now, **form.span(now))
+            told = what_if(rule, form.terms(), now=now, **form.span())
         except DomainError as error:
             form.add_error("percent_0" if error.field == "percents" and form.stages else None, error.message)
     context = {
@@ -124,7 +123,7 @@ def calendar_check_view(request: HttpRequest, slug: str) -> HttpResponse:
     """The rule's calendar beside when people answered."""
     now, rule = clock.now(), _rule(request, slug)
     form = SpanForm(request.GET)
-    check = calendar_check(rule, now=now, **form.span(now)) if form.is_valid() else None
+    check = calendar_check(rule, now=now, **form.span()) if form.is_valid() else None
     tone, sentence = check.verdict if check else ("", "")
     context = {
         "title": "Calendar and answers",
@@ -193,9 +192,11 @@ def _check_figures(check: CalendarCheck) -> list[Figure]:
     read = check.found
     base = read.at_present
     rate = judging.percent(judging.rate_of_shift(base)) if base else "–"
+    early = sum(day.early >= QUARTER for day in read.weekdays)
     return [
         Figure("Human answers", f"{read.answers:,}", f"{check.unknown:,} by somebody unknown" if check.unknown else ""),
         Figure("Outside the calendar", f"{read.outside:,}", f"{read.share:.1%} of them"),
+        Figure("Days that start early", str(early), "work is seen before the opening" if early else ""),
         Figure("Business rate", rate, f"over {check.records:,} records, by version {check.version.number}"),
     ]
 
