@@ -11,6 +11,7 @@ class HandoffsConfig(AppConfig):
 
         from handoffs import approvals as proposals
         from handoffs.audit import SENTENCES
+        from handoffs.csv_import.kind import KIND
         from handoffs.facts import sweep_facts
         from handoffs.intake import receive_webhook
         from handoffs.operations import adopt_calendar_version
@@ -23,6 +24,7 @@ class HandoffsConfig(AppConfig):
         from opsportal.audit import addresses, sentences
         from opsportal.calendars import registry as calendars
         from opsportal.identity import ownership
+        from opsportal.imports import registry as imports
         from opsportal.integrations import registry as integrations
         from opsportal.sweeps import registry as sweeps
         from opsportal.web import navigation
@@ -41,6 +43,8 @@ class HandoffsConfig(AppConfig):
         navigation.register("Work", "Hit rate", "rates:hit-rate", order=23, scope="handoffs:read")
         navigation.register("Work", "Rules", "rules:list", order=25, scope="handoffs:read")
         navigation.register("Work", "Weekly review", "review:review", order=27, scope="handoffs:read")
+        imports.register(KIND)
+        addresses.register("handoffs_import", lambda key: reverse("handoffs:import-batch", args=[key]))
         integrations.register_receiver("webhook", receive_webhook)
         approvals.register(
             SLA_CHANGE,

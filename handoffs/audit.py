@@ -18,6 +18,7 @@ SENTENCES = {
     "handoff.reason_followed": "The reason {before[breach_reason]} is called {after[breach_reason]} since.",
     "handoff.outcome_noted": "{actor} noted the outcome: {extra[outcome]}.",
     "handoff.made_live": "{actor} made it live; its timer acts from now on: {reason}.",
+    "handoff.removed": "{actor} took it out again, with the import of {extra[file]}.",
     "handoff.terms_adopted": "{actor} let it count by {extra[terms]}.",
     "handoff.corrected": "{actor} corrected it by what happened earlier in the case.",
     # A handoff, moved by its timer

@@ -3,10 +3,12 @@
 from django.urls import include, path
 
 from handoffs.views import rates, reasons, records, review, rules, what_if
+from opsportal.imports import urls as imports
 
 handoff_urls = [
     path("", records.list_view, name="list"),
     path("new/", records.create, name="create"),
+    *imports.patterns("handoffs"),
     *(path(f"bulk/{name}/", records.bulk, {"name": name}, name=f"bulk-{name}") for name in records.BULK),
     path("<uuid:pk>/", records.detail, name="detail"),
     path("<uuid:pk>/<slug:name>/", records.act, name="act"),

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "opsportal.calendars",
     "opsportal.vault",
     "opsportal.approvals",
+    "opsportal.imports",
     "opsportal.catalog",
     "opsportal.notify",
     "opsportal.integrations",
@@ -176,6 +177,8 @@ if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+
+FILE_UPLOAD_HANDLERS = ["opsportal.web.uploads.BoundedUploadHandler"]
 
 # --- Time, language, static files ---
 USE_TZ = True
