@@ -164,7 +164,8 @@ def records(request: HttpRequest) -> HttpResponseBase:
 
 
 def _asked(request: HttpRequest) -> RateForm:
-    return RateForm(request.GET, rules=list(queries.list_rules(principal_of(request))), now=clock.now())
+    rules = list(queries.list_rules(principal_of(request)).select_related(None))
+    return RateForm(request.GET, rules=rules, now=clock.now())
 
 
 def _kept(request: HttpRequest) -> dict[str, str]:
