@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from django.urls import NoReverseMatch
+
 Address = Callable[[str], str]
 _addresses: dict[str, Address] = {}
 
@@ -12,6 +14,9 @@ def register(subject_type: str, address: Address) -> None:
 
 
 def address_of(subject_type: str, subject_id: str) -> str:
-    """The page of a subject; empty when no room has one."""
-    address = _addresses.get(subject_type)
-    return address(subject_id) if address is not None else ""
+    """The page of a subject; empty when no room has one, or none for an id like this."""
+    address = _addresses.get(subject_type, lambda _: "")
+    try:
+        return address(subject_id)
+    except NoReverseMatch:
+        return ""
