@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When, Window
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from handoffs.engine.weeks import Week
@@ -29,6 +29,10 @@ LISTED = 6  # of what is only pointed at
 IDLE = timedelta(days=28)  # a rule at work that opened nothing for so long is asked about
 CHANGES = ("rule.", "calendar.", "reason.", "absence.", "team.", "person.", "handoff.sla_changed")
 Span = tuple[datetime, datetime]
+# What lacks a backup longest comes first, of the rest the newest.
+ORDER = {"missing_backup": "started_at", "late_arrivals": "-started_at", "historical_open": "-started_at"}
+HERE, BEFORE, EARLIER_CYCLES = 0, 1, 2
+TALLIED = ("rule_id", "has_breached", "breach_reason")
 NO_CHANGES = ("person.signed_", "person.sign_in_", "person.locked", "person.unlocked", "person.password_")
 
 
@@ -97,8 +101,8 @@ class Some:
 class Review:
     """Everything the review of [from_at, until) shows; `until` lies before the week's end while it runs.
 
-    `changes` are newest first and may be cut (`changes_cut`); `untagged_before` are those of the week before that
-    nobody has named a reason for.
+    `rules` are at work or something happened to them, `choices` are all one may ask for; `changes` are newest first
+    and may be cut (`changes_cut`); `untagged_before` are those of the week before that nobody has named a reason for.
     """
 
     week: Week
@@ -109,6 +113,7 @@ class Review:
     overruns: list[Overrun]
     reasons: list[ReasonCount]
     rules: list[RuleWeek]
+    choices: list[Rule]
     untagged_before: int
     earlier_cycles: list[PastCycle]
     silent: list[SilentStage]
@@ -153,13 +158,15 @@ class Review:
 def review(principal: Principal | None, week: Week, *, now: datetime, rule: Rule | None = None) -> Review:
     """The review of a week as somebody may see it, of one rule if asked."""
     from_at, until = week.from_at, max(week.from_at, min(week.until, now))
-    seen = Handoff.objects.visible_to(principal)
-    rules = Rule.objects.visible_to(principal)
+    span, before = (from_at, until), (week.before.from_at, week.before.from_at + (until - from_at))
+    seen, rules = Handoff.objects.visible_to(principal), Rule.objects.visible_to(principal)
+    chosen = rules
     if rule is not None:
-        seen, rules = seen.filter(rule=rule), rules.filter(pk=rule.pk)
+        seen, chosen = seen.filter(rule=rule), rules.filter(pk=rule.pk)
     known = known_reasons()
-    before = (week.before.from_at, week.before.from_at + (until - from_at))
-    tallies = _tallies(seen, [(from_at, until), before], now)
+    tallies = _tallies(seen, chosen, span, before, now)
+    found = _records(seen, span, now)
+    weeks = _rule_weeks(rules, tallies, span, before)
     changes = _changes(principal, from_at, until)
     return Review(
         week=week,
@@ -167,19 +174,18 @@ def review(principal: Principal | None, week: Week, *, now: datetime, rule: Rule
         from_at=from_at,
         until=until,
         now=now,
-        overruns=_read(list_overruns(seen, from_at, until, now=now)[:MAX_OVERRUNS], known),
-        reasons=_reasons(tallies[0], known),
-        rules=_rule_weeks(rules, tallies, (from_at, until), before),
-        untagged_before=sum(one.records for one in tallies[1] if not one.breach_reason),
-        earlier_cycles=_earlier_cycles(rules, from_at, until),
-        silent=silent_stages(rules, from_at, until),
+        overruns=_read(_overruns_among(found), known),
+        reasons=_reasons(tallies[HERE], known),
+        rules=_told(weeks, rule),
+        choices=sorted((one.rule for one in weeks), key=lambda one: one.name),
+        untagged_before=sum(one.records for one in tallies[BEFORE] if not one.breach_reason),
+        earlier_cycles=_earlier_cycles(chosen, span) if tallies[EARLIER_CYCLES] else [],
+        silent=silent_stages(chosen, from_at, until),
         changes=changes[:MAX_CHANGES],
         changes_cut=len(changes) > MAX_CHANGES,
-        missing_backup=_some(seen.running().filter(backup_missing=True, historical=False).order_by("started_at")),
-        late_arrivals=_some(
-            seen.filter(late_on_arrival=True, ingested_at__gte=from_at, ingested_at__lt=until).order_by("-ingested_at")
-        ),
-        historical_open=_some(seen.running().filter(historical=True).order_by("-started_at")),
+        missing_backup=_some(found, "missing_backup"),
+        late_arrivals=_some(found, "late_arrivals"),
+        historical_open=_some(found, "historical_open"),
         known=known,
     )
 
@@ -189,10 +195,7 @@ def list_overruns(seen: HandoffQuerySet, from_at: datetime, until: datetime, *, 
 
     Shadows count nowhere; history that has stopped counts like the rest. `ran_out_at` and `has_breached` are added.
     """
-    has_breached = Q(breached=True) | RUNNING & Q(breached_from__lte=now)
-    ran_out_at = Case(When(has_breached, then="breached_from"), default="missed_from")
-    verdict = {"ran_out_at": ran_out_at, "has_breached": Case(When(has_breached, then=True), default=False)}
-    rows: Any = seen.filter(_overran(from_at, until, now), shadow=False).annotate(**verdict).with_names()
+    rows: Any = seen.filter(_overran(from_at, until, now), shadow=False).annotate(**_verdict(now)).with_names()
     ordered: HandoffQuerySet = rows.order_by("-has_breached", "-ran_out_at", "pk")
     return ordered
 
@@ -200,6 +203,46 @@ def list_overruns(seen: HandoffQuerySet, from_at: datetime, until: datetime, *, 
 def read_overruns(rows: Iterable[Handoff]) -> list[Overrun]:
     """Rows of `list_overruns` with their reasons."""
     return _read(rows, known_reasons())
+
+
+def _verdict(now: datetime) -> dict[str, Any]:
+    has_breached = Q(breached=True) | RUNNING & Q(breached_from__lte=now)
+    ran_out_at = Case(When(has_breached, then="breached_from"), default="missed_from")
+    return {"ran_out_at": ran_out_at, "has_breached": Case(When(has_breached, then=True), default=False)}
+
+
+def _records(seen: HandoffQuerySet, span: Span, now: datetime) -> list[Any]:
+    """Every record the review names, each once, oldest start first, by one statement.
+
+    `is_overrun`, `is_missing_backup`, … say what for, `all_missing_backup`, … how many there are of the kind.
+    """
+    from_at, until = span
+    kinds = {
+        "missing_backup": RUNNING & Q(backup_missing=True, historical=False),
+        "late_arrivals": Q(late_on_arrival=True, ingested_at__gte=from_at, ingested_at__lt=until),
+        "historical_open": RUNNING & Q(historical=True),
+    }
+    parts: list[Any] = [list_overruns(seen, from_at, until, now=now)[:MAX_OVERRUNS]]
+    parts += [seen.filter(kind).order_by(ORDER[name])[:LISTED] for name, kind in kinds.items()]
+    keys = [Handoff.objects.filter(pk__in=part.values("pk")).order_by().values("pk") for part in parts]
+    kinds["overrun"] = _overran(from_at, until, now) & Q(shadow=False)
+    rows: Any = Handoff.objects.filter(pk__in=keys[0].union(*keys[1:])).annotate(
+        **_verdict(now),
+        **{f"is_{name}": Case(When(kind, then=True), default=False) for name, kind in kinds.items()},
+        **{f"all_{name}": _count(seen.filter(kinds[name])) for name in ORDER},
+    )
+    return sorted(rows.with_names(), key=lambda one: (one.started_at, one.pk))
+
+
+def _count(rows: HandoffQuerySet) -> Coalesce:
+    """How many there are, counted once beside whatever else is read."""
+    one = rows.order_by().annotate(all=Value(1)).values("all").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(one), 0)
+
+
+def _overruns_among(found: list[Any]) -> list[Any]:
+    overrun = [one for one in found if one.is_overrun]
+    return sorted(overrun, key=lambda one: (one.has_breached, one.ran_out_at), reverse=True)[:MAX_OVERRUNS]
 
 
 def _overran(from_at: datetime, until: datetime, now: datetime) -> Q:
@@ -230,19 +273,35 @@ def _read(rows: Iterable[Handoff], known: KnownReasons) -> list[Overrun]:
     ]
 
 
-def _tallies(seen: HandoffQuerySet, spans: list[Span], now: datetime) -> list[list[Tally]]:
-    """How many ran out per rule, verdict and reason, for each span: one statement."""
-    tallies: list[list[Tally]] = [[] for _ in spans]
-    parts = [_counted(list_overruns(seen, *span, now=now), number) for number, span in enumerate(spans)]
+def _tallies(
+    seen: HandoffQuerySet, rules: QuerySet[Rule], span: Span, before: Span, now: datetime
+) -> list[list[Tally]]:
+    """How many ran out per rule, verdict and reason: in the week, in the one before, and of earlier cycles; one
+    statement.
+    """
+    tallies: list[list[Tally]] = [[], [], []]
+    parts = [
+        _counted(list_overruns(seen, *span, now=now).values(*TALLIED), HERE),
+        _counted(list_overruns(seen, *before, now=now).values(*TALLIED), BEFORE),
+        _counted(_past_misses(rules, span).values(*TALLIED), EARLIER_CYCLES),
+    ]
     for row in parts[0].union(*parts[1:], all=True):
         tallies[row.pop("span")].append(Tally(**row))
     return tallies
 
 
 def _counted(rows: Any, span: int) -> QuerySet[Any, dict[str, Any]]:
-    grouped = rows.select_related(None).order_by().values("rule_id", "has_breached", "breach_reason")
-    counted: QuerySet[Any, dict[str, Any]] = grouped.annotate(records=Count("pk"), span=Value(span))
+    counted: QuerySet[Any, dict[str, Any]] = rows.order_by().annotate(records=Count("pk"), span=Value(span))
     return counted
+
+
+def _past_misses(rules: QuerySet[Rule], span: Span) -> Any:
+    """Cycles of reopened records that missed and were closed in the week: their verdict stays, the record goes on."""
+    closed = {"closed_at__gte": span[0], "closed_at__lt": span[1]}
+    missed = PastCycle.objects.filter(
+        missed=True, handoff__shadow=False, handoff__rule__in=rules.values("pk"), **closed
+    )
+    return missed.annotate(rule_id=F("handoff__rule_id"), has_breached=F("breached"))
 
 
 def _reasons(tally: list[Tally], known: KnownReasons) -> list[ReasonCount]:
@@ -270,12 +329,12 @@ def _rule_weeks(
     span: Span,
     before: Span,
 ) -> list[RuleWeek]:
-    """One line for each rule that is at work or to which something happened, the busiest with overruns first."""
+    """One line for each rule, the one with most overruns first."""
     latest = Handoff.objects.filter(rule=OuterRef("pk")).order_by("-started_at").values("started_at")[:1]
     counted = rules.annotate(started=_started(*span), started_before=_started(*before), latest=Subquery(latest))
     weeks = []
     for rule in counted.select_related("team"):
-        here, there = ([row for row in tally if row.rule_id == rule.pk] for tally in tallies)
+        here, there = ([row for row in tally if row.rule_id == rule.pk] for tally in tallies[:EARLIER_CYCLES])
         weeks.append(
             RuleWeek(
                 rule=rule,
@@ -289,8 +348,14 @@ def _rule_weeks(
                 last_started_at=rule.latest,
             )
         )
-    told = [one for one in weeks if one.rule.mode == RuleMode.ACTIVE or one.started or one.overran]
-    return sorted(told, key=lambda one: (-one.overran, -one.started, one.rule.name))
+    return sorted(weeks, key=lambda one: (-one.overran, -one.started, one.rule.name))
+
+
+def _told(weeks: list[RuleWeek], rule: Rule | None) -> list[RuleWeek]:
+    """The rules that are at work or to which something happened; the one asked for in any case."""
+    if rule is not None:
+        return [one for one in weeks if one.rule == rule]
+    return [one for one in weeks if one.rule.mode == RuleMode.ACTIVE or one.started or one.overran]
 
 
 def _started(from_at: datetime, until: datetime) -> Coalesce:
@@ -302,12 +367,8 @@ def _sum(rows: Iterable[Tally]) -> int:
     return sum(row.records for row in rows)
 
 
-def _earlier_cycles(rules: QuerySet[Rule], from_at: datetime, until: datetime) -> list[PastCycle]:
-    """Cycles of reopened records that missed and were closed in the week: their verdict stays, the record goes on."""
-    missed = PastCycle.objects.filter(missed=True, handoff__shadow=False, handoff__rule__in=rules)
-    return list(
-        missed.filter(closed_at__gte=from_at, closed_at__lt=until).select_related("handoff").order_by("-closed_at")[:20]
-    )
+def _earlier_cycles(rules: QuerySet[Rule], span: Span) -> list[PastCycle]:
+    return list(_past_misses(rules, span).select_related("handoff").order_by("-closed_at")[:20])
 
 
 def _changes(principal: Principal | None, from_at: datetime, until: datetime) -> list[Entry]:
@@ -317,10 +378,12 @@ def _changes(principal: Principal | None, from_at: datetime, until: datetime) ->
     return list(entries.filter(action__in=actions)[: MAX_CHANGES + 1])
 
 
-def _some(rows: HandoffQuerySet) -> Some:
-    """The first few and the count of all, by one statement."""
-    found = list(rows.with_names().annotate(total=Window(Count("pk")))[:LISTED])
-    return Some(found[0].total if found else 0, found)  # type: ignore[attr-defined]
+def _some(found: list[Any], name: str) -> Some:
+    """The first few of a kind; `found` holds at least those, and the count of all beside each row."""
+    of_kind = [one for one in found if getattr(one, f"is_{name}")]
+    if ORDER[name].startswith("-"):
+        of_kind.reverse()
+    return Some(getattr(of_kind[0], f"all_{name}") if of_kind else 0, of_kind[:LISTED])
 
 
 def _said(one: Overrun) -> str:

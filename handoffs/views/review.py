@@ -83,7 +83,7 @@ def _context(request: HttpRequest, told: Review) -> dict[str, Any]:
         "may_tag": may_tag,
         "may_configure": may(request, CONFIGURE_HANDOFFS),
         "may_see_trail": may(request, "audit:read"),
-        "rules": queries.list_rules(principal_of(request)).order_by("name"),
+        "rules": told.choices,
         "rule_weeks": [(one, _hit_rate_url(one, told)) for one in told.rules],
         "comparison": reviewing.against_last_week(told),
         "reason_bars": _reason_bars(told),

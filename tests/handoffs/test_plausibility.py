@@ -113,9 +113,9 @@ def test_every_answer_is_inside_or_in_one_place_outside(drawn, data):
 def test_five_thousand_records_take_less_than_a_second():
     moments = [at("mon 00:00") + timedelta(minutes=7 * n) for n in range(5_000)]
     some = [Clock(OFFICE, moment, 1800, stopped_at=moment + timedelta(minutes=40)) for moment in moments]
-    begin = time.perf_counter()
+    begin = time.process_time()
     check(OFFICE, moments, some, at("sun 00:00"))
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 @pytest.mark.django_db

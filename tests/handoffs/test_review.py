@@ -323,6 +323,6 @@ def test_the_page_costs_a_bounded_number_of_queries_and_stays_small(four, django
     make.sweep(clock.now())
     client = browser(four.owner)
     client.get("/review/")
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(12):
         page = client.get("/review/")
     assert len(page.content) < 100_000

@@ -90,9 +90,9 @@ def test_five_thousand_records_take_less_than_a_second():
         Clock(OFFICE, BASE + timedelta(minutes=7 * n), 1800, stopped_at=BASE + timedelta(minutes=7 * n + n % 90))
         for n in range(5_000)
     ]
-    begin = time.perf_counter()
+    begin = time.process_time()
     compare(((Case(one, LADDER), Case(replace(one, sla_seconds=2700), LADDER)) for one in some), at("sun 00:00"))
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 # --- over what is stored ---
