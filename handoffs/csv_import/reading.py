@@ -119,6 +119,8 @@ class RowReader:
         values: dict[str, Any] = {name: row.take(name, str) or "" for name in LENGTHS}
         for name in INSTANTS:
             values[name] = row.take(name, self._instant)
+        if values["started_at"]:  # a clock starts at the second it starts in
+            values["started_at"] = values["started_at"].replace(microsecond=0)
         for name in ("owner", "backup_owner"):
             values[name] = row.take(name, self.directory.find)
         values["amount"] = row.take("amount", cells.amount)
@@ -160,7 +162,7 @@ class RowReader:
         found = cells.instant(text, self.zone, self.dates)
         if found > self.now + SKEW:
             raise InvalidInput("in_the_future", "This lies in the future.")
-        return found.replace(microsecond=0)
+        return found
 
     def _own_minutes(self, values: Mapping[str, Any]) -> int | None:
         """A timer of the record's own: not the one its rule gives it anyway."""

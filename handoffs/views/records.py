@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from handoffs import operations, queries
+from handoffs.csv_import.export import export
 from handoffs.filters import LATE, HandoffFilterSet
 from handoffs.forms import BreachReasonForm, NeedsReasonForm, NewHandoffForm, ReassignForm
 from handoffs.models import Handoff
@@ -53,6 +54,7 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
         title="Handoffs",
         context=context,
         csv_name="handoffs",
+        csv_rows=export,
         bulk_actions=_bulk_actions() if _may_write(request) else [],
     )
 

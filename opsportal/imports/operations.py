@@ -22,6 +22,7 @@ from opsportal.imports.states import RowState, State
 
 ATTEMPTS = 3  # somebody else may write one of the records while we look
 CHUNK = 2_000
+DONE = "This file was imported or given up already."
 SLICE = 500  # keys of one lookup
 
 
@@ -79,6 +80,8 @@ def import_batch(
     Also raises Conflict `not_a_preview`, Forbidden, InvalidInput. A `principal` of None is the console.
     """
     kind = get_kind(batch.kind)
+    if batch.state != State.PREVIEW:
+        raise Conflict("not_a_preview", DONE)
     if batch.options.get("live") and principal is not None and not principal.allows(kind.live_scope):
         raise Forbidden("live_needs_configure", "Only an ops lead imports live; bring it in as history.")
     reader = kind.reader(batch.options, principal, now)
@@ -140,7 +143,7 @@ def _locked(batch: ImportBatch, state: State) -> ImportBatch:
     if found is None or found.state != state:
         if state == State.IMPORTED:
             raise Conflict("not_imported", "This file is not imported, or was taken out again already.")
-        raise Conflict("not_a_preview", "This file was imported or given up already.")
+        raise Conflict("not_a_preview", DONE)
     return found
 
 

@@ -81,7 +81,8 @@ def upload(request: HttpRequest, kind: Kind) -> HttpResponseBase:
             refuse(form, error)
         else:
             return redirect(_address(kind, batch))
-    return render(request, "imports/upload.html", _upload_context(kind, person, form, options), status=_status(form))
+    status = 422 if form.errors or options.errors else 200
+    return render(request, "imports/upload.html", _upload_context(kind, person, form, options), status=status)
 
 
 @_page
@@ -297,10 +298,6 @@ def _columns(mapping: MappingForm, sheet: Sheet) -> list[tuple[str, str, Any]]:
         cells = (typed(line.cells[at]) for line in sheet.lines[:100] if at < len(line.cells))
         found.append((heading, next(filter(None, cells), "")[:60], mapping[f"column_{at}"]))
     return found
-
-
-def _status(form: UploadForm) -> int:
-    return 422 if form.errors else 200
 
 
 def _address(kind: Kind, batch: ImportBatch) -> str:
