@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import (
     Case,
+    CharField,
     Count,
     DateField,
     DateTimeField,
@@ -38,10 +39,13 @@ from handoffs.states import StopClock
 
 ATTRIBUTE = "attribute:"
 # What pages and API may split by beside the rule, and what is kept added up by day.
-COLUMNS = ("channel", "icp", "owner", "within_business_hours")
+COLUMNS = ("channel", "icp", "owner", "amount", "within_business_hours")
 ROLLED = (*COLUMNS, "outcome", "breach_reason")
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 NEVER = Q(pk__in=())
+# Amounts are split into these, each from its first number on, up to but without the next one's.
+BANDS = {"0-1000": 0, "1000-5000": 1_000, "5000-10000": 5_000, "10000-25000": 10_000, "25000-100000": 25_000,
+         "100000-": 100_000}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def of_past_cycles(
 def count(names: Sequence[str], first: QuerySet[Any], *others: QuerySet[Any]) -> Iterator[Product]:
     """Count these cycles in one statement; no cycle may be in two of them."""
     rows = first.union(*others, all=True) if others else first
-    for row in rows.iterator():
+    for row in rows:
         values = {name: spell(row[f"cell_{number}"]) for number, name in enumerate(names)}
         yield Product(row["cell_rule"], row["cell_since"], values, row["cell_reason"], counts_of(row))
 
@@ -230,8 +234,21 @@ def spell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def in_band(band: str, amount: str = "amount") -> Q:
+    """Amounts of a band; "" are those of none. What lies below nothing is in the first."""
+    if not band:
+        return Q(**{f"{amount}__isnull": True})
+    ends = [*BANDS.values()]
+    number = ends.index(BANDS[band])
+    low = Q(**{f"{amount}__gte": ends[number]}) if number else Q(**{f"{amount}__isnull": False})
+    return low & Q(**{f"{amount}__lt": ends[number + 1]}) if number + 1 < len(ends) else low
+
+
 def _column(name: str, prefix: str) -> Combinable:
-    """Channel, ICP and attributes stand on the handoff; the rest each cycle has of its own."""
+    """Channel, ICP, amount and attributes stand on the handoff; the rest each cycle has of its own."""
+    if name == "amount":
+        bands = [When(in_band(band, f"{prefix}amount"), then=Value(band)) for band in BANDS]
+        return Case(*bands, default=Value(""), output_field=CharField())
     if name.startswith(ATTRIBUTE):
         return KeyTextTransform(name.removeprefix(ATTRIBUTE), f"{prefix}attributes")
     return F({"channel": f"{prefix}channel", "icp": f"{prefix}icp", "owner": "first_owner_id"}.get(name, name))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from handoffs.cohort import ATTRIBUTE
+from handoffs.cohort import ATTRIBUTE, BANDS
 from handoffs.engine.rates import Cohort, Rate, Tally
 from handoffs.models import Rule
 from handoffs.queries import rates
@@ -25,6 +25,7 @@ KINDS = {
 SPLITS = {
     "channel": ("By channel", "Channel", "No channel"),
     "icp": ("By ICP", "ICP", "No ICP"),
+    "amount": ("By amount", "Amount", "No amount"),
     "owner": ("By owner", "Owner at the start", "Nobody"),
     "within_business_hours": ("In and out of hours", "It began", ""),
 }
@@ -126,7 +127,7 @@ def overview(question: Question, cohort: Cohort, *, link: Link) -> dict[str, Any
 
 
 def rule_page(
-    rule: Rule, question: Question, cohort: Cohort, *, link: Link, records: Link, by: str, attributes: list[str]
+    rule: Rule, question: Question, cohort: Cohort, *, link: Link, records: Link | None, by: str, attributes: list[str]
 ) -> dict[str, Any]:
     tally, weeks = cohort.total(), rates.weeks_of(question, cohort)
     names = [*SPLITS, *([f"{ATTRIBUTE}{by}"] if by else [])]
@@ -193,9 +194,9 @@ def records_sentence(rule: Rule | None, question: Question, given: Mapping[str, 
     said = [words[given["which"]]] if given.get("which") else []
     if "reason" in given:
         said.append(f"because “{given['reason']}”" if given["reason"] else "without a reason")
-    for name in ("channel", "icp", "owner"):
+    for name, word in (("channel", "channel"), ("icp", "ICP"), ("amount", "amount"), ("owner", "owner")):
         if name in given:
-            said.append(f"{SPLITS[name][1].lower() if name != 'icp' else 'ICP'} {given[name] or 'none'}")
+            said.append(f"{word} {_label(name, given[name]).lower() if name == 'amount' else given[name] or 'none'}")
     if "within_business_hours" in given:
         said.append(_hours(given["within_business_hours"]).lower())
     of = f" of “{rule.name}”" if rule else ""
@@ -269,22 +270,32 @@ def _delay_sentence(tally: Tally) -> str:
 # --- rows ---
 
 
-def _split(name: str, cohort: Cohort, records: Link) -> Split:
+def _split(name: str, cohort: Cohort, records: Link | None) -> Split:
     tallies = [(value, tally) for (value,), tally in cohort.by((name,)).items() if tally.counts.n]
-    found = sorted(tallies, key=lambda item: (-item[1].counts.n, item[0]))
+    found = sorted(tallies, key=lambda item: (_place(name, item[0]), -item[1].counts.n, item[0]))
     people = rates.people_of(value for value, _ in found) if name == "owner" else {}
     lines = []
     for value, tally in found[:MOST_ROWS]:
         person = people.get(value)
         label = str(person) if person else _label(name, value)
         said = person.username if person else value
-        url = "" if name.startswith(ATTRIBUTE) else records.to(**{name: said})
+        url = "" if name.startswith(ATTRIBUTE) or records is None else records.to(**{name: said})
         lines.append(Line(label, url, tally, person))
     title, head, _ = SPLITS.get(name, (f"By {name.removeprefix(ATTRIBUTE)}", name.removeprefix(ATTRIBUTE), ""))
     return Split(name, title, head, lines, max(0, len(found) - MOST_ROWS))
 
 
+def _place(name: str, value: str) -> float:
+    """Amounts stand in their order, whatever else by how many there are."""
+    return BANDS.get(value, float("inf")) if name == "amount" else 0
+
+
 def _label(name: str, value: str) -> str:
+    if name == "amount" and value:
+        low, _, high = value.partition("-")
+        if not high:
+            return f"From {int(low):,}"
+        return f"{int(low):,} to {int(high):,}" if int(low) else f"Below {int(high):,}"
     if name == "within_business_hours":
         return _hours(value)
     return value or (SPLITS[name][2] if name in SPLITS else "Not said")
@@ -294,17 +305,21 @@ def _hours(value: str) -> str:
     return "Within business hours" if value == "true" else "Outside business hours"
 
 
-def _left_out(tally: Tally, records: Link) -> list[tuple[str, int, str]]:
-    """What is not in the rate, or missed it: label, count, and the records."""
+def _left_out(tally: Tally, records: Link | None) -> list[tuple[str, int, str]]:
+    """What is in the rate and what is not: label, count, and where the records are."""
+
+    def to(**said: str) -> str:
+        return records.to(**said) if records else ""
+
     missed = tally.business.evaluated - tally.business.hits
     rows = [
-        ("In time", tally.business.hits, records.to(which="in_time")),
-        ("Missed", missed, records.to(which="missed")),
-        ("Still running, within their timer", tally.counts.pending, records.to(which="pending")),
+        ("In time", tally.business.hits, to(which="in_time")),
+        ("Missed", missed, to(which="missed")),
+        ("Still running, within their timer", tally.counts.pending, to(which="pending")),
     ]
     for reason, number in sorted(tally.excluded.items(), key=lambda item: (-item[1], item[0])):
         words = f"Cancelled: {reason}" if reason else "Cancelled without a reason"
-        rows.append((words, number, records.to(which="excluded", reason=reason)))
+        rows.append((words, number, to(which="excluded", reason=reason)))
     return [row for row in rows if row[1]]
 
 

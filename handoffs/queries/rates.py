@@ -16,12 +16,14 @@ from django.db.models import Case, DateField, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Cast, TruncWeek
 
 from handoffs.cohort import (
+    ATTRIBUTE,
     ROLLED,
     Days,
     Instant,
     began_in,
     count,
     counts_of,
+    in_band,
     midnight,
     names_in,
     of_handoffs,
@@ -166,7 +168,8 @@ def newest_start(question: Question) -> datetime | None:
 def list_records(question: Question, *, which: str = "", **said: str) -> HandoffQuerySet:
     """The handoffs of a cohort with a cycle that is `which` by the business clock: pending, missed, in_time, excluded.
 
-    `said` narrows by reason (of the cancellation), channel, icp, owner (user name) and within_business_hours.
+    `said` narrows by reason (of the cancellation), channel, icp, amount (a band), owner (user name) and
+    within_business_hours.
     """
     now = question.instant.at
     present = {
@@ -187,6 +190,8 @@ def list_records(question: Question, *, which: str = "", **said: str) -> Handoff
     past = PastCycle.objects.filter(question.cohort, earlier, **own, handoff=OuterRef("pk"))
     records = Handoff.objects.filter(rule__in=question.rule_ids)
     records = records.filter(**{name: said[name] for name in ("channel", "icp") if name in said})
+    if "amount" in said:
+        records = records.filter(in_band(said["amount"]))
     return records.filter((question.cohort & present & Q(**own)) | Q(Exists(past)))
 
 
@@ -246,7 +251,7 @@ def _added_up(days: Any, changed: Any, dimensions: list[Dimension]) -> Iterator[
         .values("rule_id", "dimension", "value", "reason", week=week)
         .annotate(**{f"sum_{name}": Sum(name) for name in COUNTED})
     )
-    for row in rows.iterator():
+    for row in rows:
         dimension = named[row["dimension"]]
         value = (row["value"],) if dimension else ()
         yield Group(row["rule_id"], row["week"], dimension, value, row["reason"], counts_of(row, "sum_"))
@@ -302,4 +307,4 @@ class _Reader:
             return person.username if person else None
         if name == "within_business_hours":
             return value == "true"
-        return (value or None) if name.startswith("attribute:") else value
+        return (value or None) if name == "amount" or name.startswith(ATTRIBUTE) else value

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from handoffs import queries, ratepages
-from handoffs.cohort import ATTRIBUTE, COLUMNS, Instant, midnight
+from handoffs.cohort import ATTRIBUTE, BANDS, COLUMNS, Instant, midnight
 from handoffs.engine.rates import Tally
 from handoffs.filters import NothingToFilter
 from handoffs.models import Handoff, Rule
@@ -96,6 +96,7 @@ class WhichForm(forms.Form):
     channel = forms.CharField(max_length=60, required=False, strip=False)
     icp = forms.CharField(max_length=60, required=False, strip=False)
     owner = forms.CharField(max_length=150, required=False)
+    amount = forms.ChoiceField(choices=[(band, band) for band in BANDS], required=False)
     within_business_hours = forms.ChoiceField(choices=[("true", ""), ("false", "")], required=False)
 
     def given(self) -> dict[str, str]:
@@ -125,8 +126,9 @@ def hit_rate(request: HttpRequest) -> HttpResponseBase:
     }  # fmt: skip
     if rule:
         records = Link(reverse("rates:records"), _span_of(question) | {"rule": rule.slug})
+        behind = None if question.instant.is_past else records  # the list shows records as they are now
         attributes = rates.attributes_to_split_by(question) if not cohort.is_empty else []
-        context |= ratepages.rule_page(rule, question, cohort, link=link, records=records, by=by, attributes=attributes)
+        context |= ratepages.rule_page(rule, question, cohort, link=link, records=behind, by=by, attributes=attributes)
         template = "handoffs/hit_rate_rule.html"
     else:
         context |= ratepages.overview(question, cohort, link=link)

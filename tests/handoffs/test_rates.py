@@ -154,7 +154,16 @@ def test_the_published_shape(week):
 
 def test_groups_by_every_name(week):
     caller = api.caller("handoffs:read")
-    for name in ("channel", "icp", "owner", "rule", "within_business_hours", "attribute:size", "rule,channel"):
+    for name in (
+        "channel",
+        "icp",
+        "owner",
+        "amount",
+        "rule",
+        "within_business_hours",
+        "attribute:size",
+        "rule,channel",
+    ):
         groups = caller.get(f"hit-rate/?{SPAN}&group_by={name}").json()["groups"]
         assert sum(group["n"] for group in groups) == 8, name
         assert all(list(group["key"]) == name.split(",") for group in groups)

@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import transaction
@@ -28,12 +29,14 @@ from tests.handoffs import naive_rates
 pytestmark = pytest.mark.django_db
 
 NAMES = ("channel", "icp", "owner", "within_business_hours", "outcome")
+BAND_OF = {None: "", Decimal("999.99"): "0-1000", Decimal("1000.00"): "1000-5000", Decimal("250000.00"): "100000-"}
 CELLS = {
     (): lambda handoff, row: (),
     ("channel",): lambda handoff, row: (handoff.channel,),
     ("icp",): lambda handoff, row: (handoff.icp,),
     ("owner",): lambda handoff, row: (str(row.first_owner_id or ""),),
     ("within_business_hours",): lambda handoff, row: ("true" if row.within_business_hours else "false",),
+    ("amount",): lambda handoff, row: (BAND_OF[handoff.amount],),
     ("channel", "icp"): lambda handoff, row: (handoff.channel, handoff.icp),
     ("attribute:size",): lambda handoff, row: (str(handoff.attributes.get("size", "")),),
 }
@@ -155,6 +158,7 @@ class World:
             started_at=at,
             attributes={"size": which % 2} if which % 3 else {},
             historical=which % 7 == 0,
+            amount=list(BAND_OF)[which % 4],
             **said,
         )
         operations.create_handoff(new=new, actor=SETUP, now=self.now)
