@@ -16,8 +16,10 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
+import environ
 import pytest
 
+from opsportal.workbench.demo.home import Home
 from tests.faults.harness import group_members, tail, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,3 +161,8 @@ def test_stopped_while_it_writes_history_it_begins_again(tmp_path: Path):
         assert not (folder / "opsportal.sqlite3").exists()
         assert running.descendants() == []
         assert group_members(running.process.pid) == []
+
+
+def test_its_mail_lands_in_its_own_folder(tmp_path):
+    config = environ.Env.email_url_config(Home(tmp_path).environment(url="http://127.0.0.1:1")["EMAIL_URL"])
+    assert config["EMAIL_FILE_PATH"] == str(tmp_path / "mail")

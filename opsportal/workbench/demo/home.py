@@ -40,7 +40,8 @@ class Home:
             "SECRET_KEY": self.secret_key(),
             "OPSPORTAL_BASE_URL": url,
         }
-        defaults = {"EMAIL_URL": f"filemail://{self.mail_folder}", "OPSPORTAL_LOG_LEVEL": "WARNING"}
+        # Four slashes in all: what follows the third is read as a relative path otherwise.
+        defaults = {"EMAIL_URL": f"filemail:///{self.mail_folder}", "OPSPORTAL_LOG_LEVEL": "WARNING"}
         return {**defaults, **kept, **own}
 
     def secret_key(self) -> str:
