@@ -92,6 +92,16 @@ def test_a_calendar_that_fits_is_said_to_fit():
     assert verdict(check(OFFICE, answers[:3], [], NOW))[0] == "calm"
 
 
+def test_a_rate_that_hangs_on_the_opening_is_said_to():
+    answers = [moment for day in ("mon", "tue", "wed") for moment in weeks(f"{day} 09:10")]
+    some = [Clock(OFFICE, moment - timedelta(hours=2), 1800, stopped_at=moment) for moment in answers]
+    tone, sentence = verdict(check(OFFICE, answers, some, NOW))
+    assert tone == "good"
+    assert (
+        "Much hangs on the opening: the business rate is 100.0%, and would be 0.0% with one 30 min earlier" in sentence
+    )
+
+
 def test_days_with_hours_of_their_own_tell_nothing_about_ordinary_ones():
     spelled = {"timezone": "UTC", "weekly": {"mon": [["09:00", "17:00"]]}}
     holidays = {f"{moment:%Y-%m-%d}": [] for moment in weeks("mon 04:00")}
