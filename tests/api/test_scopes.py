@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from handoffs.models import CaseEvent
+from handoffs.models import BreachReason, CaseEvent
 from opsportal.api import docs
 from opsportal.audit.models import Entry
 from opsportal.identity.operations import add_absence
@@ -60,6 +60,7 @@ def keys(settings: Any) -> dict[str, dict[str, Any]]:
         "approvals": {"id": ask(make_person()).pk},
         "audit": {"id": Entry.objects.latest("id").pk},
         "automations": {"slug": make_automation(owner=person).slug},
+        "breach-reasons": {"slug": BreachReason.objects.create(slug="illness", label="Somebody was ill").slug},
         "calendars": {"slug": make_calendar().slug},
         "events": {"id": CaseEvent.objects.latest("id").pk},
         "handoff-rules": {"slug": rule.slug},
@@ -73,7 +74,7 @@ def keys(settings: Any) -> dict[str, dict[str, Any]]:
 
 
 def ask_for(operation: Operation, keys: dict[str, dict[str, Any]], scopes: list[str]) -> Any:
-    path = operation.path.format(**keys[operation.path.split("/")[3]])
+    path = operation.path.format(**keys.get(operation.path.split("/")[3], {}))
     body = api.encoded(operation.sample)
     return api.caller(*scopes).send(operation.method, path, body, Content_Type=operation.media_type)
 

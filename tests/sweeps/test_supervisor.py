@@ -16,7 +16,7 @@ def test_a_host_without_room_for_a_process_is_tried_again_ever_more_seldom(
 
     clock = [1_000.0]
     monkeypatch.setattr(supervisor, "Group", no_room)
-    monkeypatch.setattr(supervisor.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
     running = Supervisor()
     with caplog.at_level(logging.ERROR, logger="opsportal.sweeps"):
         for _ in range(600):
