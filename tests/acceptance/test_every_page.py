@@ -21,6 +21,7 @@ LINKS = "[...document.querySelectorAll('a[href], form[method=get][action]')].map
 EXPECTED = {
     "ops_lead": {
         *("portal:cockpit", "handoffs:list", "handoffs:detail", "handoffs:act", "handoffs:create", "rules:list"),
+        "rates:hit-rate",
         *("rules:detail", "rules:edit", "rules:create", "calendars:calendars", "calendars:calendar", "calendars:edit"),
         *("audit:list", "audit:entry", "approvals:list", "notify:inbox", "identity:people", "identity:person"),
         *("catalog:automations", "catalog:automation", "notify:webhooks", "integrations:integrations", "portal:trace"),
