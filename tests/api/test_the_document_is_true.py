@@ -3,8 +3,10 @@
 SCHEMA_EXAMPLES sets how many are tried for each operation, beyond those that walk every limit of every value.
 """
 
+import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -22,6 +24,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 # That all right-looking data be taken cannot be told in a schema: names must exist, absences end after they start.
 load_all_checks()
 EXCLUDED = [CHECKS.get_one("positive_data_acceptance")]
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(_context: Any, value: Any) -> bytes:
+    """Whatever is made up, as a stream of lines."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text.encode("utf-8", "surrogatepass")
+
 
 schema = schemathesis.openapi.from_dict(docs.document())
 schema.app = application
