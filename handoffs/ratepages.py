@@ -195,8 +195,10 @@ def records_sentence(rule: Rule | None, question: Question, given: Mapping[str, 
     if "reason" in given:
         said.append(f"because “{given['reason']}”" if given["reason"] else "without a reason")
     for name, word in (("channel", "channel"), ("icp", "ICP"), ("amount", "amount"), ("owner", "owner")):
-        if name in given:
-            said.append(f"{word} {_label(name, given[name]).lower() if name == 'amount' else given[name] or 'none'}")
+        if given.get(name):
+            said.append(f"{word} {_label(name, given[name]).lower() if name == 'amount' else given[name]}")
+        elif name in given:
+            said.append(f"no {word}")
     if "within_business_hours" in given:
         said.append(_hours(given["within_business_hours"]).lower())
     of = f" of “{rule.name}”" if rule else ""
