@@ -195,9 +195,14 @@ def list_overruns(seen: HandoffQuerySet, from_at: datetime, until: datetime, *, 
 
     Shadows count nowhere; history that has stopped counts like the rest. `ran_out_at` and `has_breached` are added.
     """
-    rows: Any = seen.filter(_overran(from_at, until, now), shadow=False).annotate(**_verdict(now)).with_names()
-    ordered: HandoffQuerySet = rows.order_by("-has_breached", "-ran_out_at", "pk")
+    rows: Any = seen.filter(_overran(from_at, until, now), shadow=False).annotate(**_verdict(now))
+    ordered: HandoffQuerySet = _lean(rows).order_by("-has_breached", "-ran_out_at", "pk")
     return ordered
+
+
+def _lean(rows: Any) -> Any:
+    """With the names a list shows, and without the columns it does not: there may be hundreds."""
+    return rows.select_related("rule", "owner").defer("deadlines", "attributes", "held_by", "owner__password")
 
 
 def read_overruns(rows: Iterable[Handoff]) -> list[Overrun]:
@@ -231,7 +236,7 @@ def _records(seen: HandoffQuerySet, span: Span, now: datetime) -> list[Any]:
         **{f"is_{name}": Case(When(kind, then=True), default=False) for name, kind in kinds.items()},
         **{f"all_{name}": _count(seen.filter(kinds[name])) for name in ORDER},
     )
-    return sorted(rows.with_names(), key=lambda one: (one.started_at, one.pk))
+    return sorted(_lean(rows), key=lambda one: (one.started_at, one.pk))
 
 
 def _count(rows: HandoffQuerySet) -> Coalesce:
