@@ -35,10 +35,20 @@ class Row:
     state: RowState = RowState.CREATED
     key: str = ""
     twin: int = 0
+    name: str = ""  # what it says at the kind's first field
 
     @property
     def label(self) -> str:
-        return self.item.label if self.item else next((typed(cell) for cell in self.cells if cell.strip()), "")[:200]
+        first = next((typed(cell) for cell in self.cells if cell.strip()), "")
+        return (self.item.label if self.item else self.name or first)[:200]
+
+    @property
+    def notes(self) -> list[dict[str, str]]:
+        """Its problems as they are kept; a repeated row says what it repeats."""
+        if self.state != RowState.DUPLICATE:
+            return [asdict(one) for one in self.problems]
+        message = f"It repeats line {self.twin:,}." if self.twin else "It is there already."
+        return [asdict(Problem("", "duplicate", message))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,9 @@ class Plan:
 def read_rows(sheet: Sheet, mapping: Sequence[str], kind: Kind, reader: Reader) -> Plan:
     """Every row by itself; none is known to be there already. Raises InvalidInput for a mapping that cannot be."""
     check(mapping, sheet.headings, kind.fields, keeps_extras=kind.keeps_extras)
-    return Plan(sheet.headings, [_row(line, sheet.headings, mapping, reader) for line in sheet.lines])
+    return Plan(
+        sheet.headings, [_row(line, sheet.headings, mapping, reader, kind.fields[0].name) for line in sheet.lines]
+    )
 
 
 def settle(plan: Plan, reader: Reader) -> Plan:
@@ -127,7 +139,7 @@ def unpack(packed: bytes) -> bytes:
     return decompressobj().decompress(packed, MAX_BYTES + 1)
 
 
-def _row(line: Line, headings: Sequence[str], mapping: Sequence[str], reader: Reader) -> Row:
+def _row(line: Line, headings: Sequence[str], mapping: Sequence[str], reader: Reader, first: str) -> Row:
     row = Row(line.number, line.cells)
     said, extras, places = {}, {}, {}
     for at, name in enumerate(mapping):
@@ -142,6 +154,7 @@ def _row(line: Line, headings: Sequence[str], mapping: Sequence[str], reader: Re
             said[name], places[name] = text, headings[at]
     if any(cell.strip() for cell in line.cells[len(headings) :]):
         row.problems.append(Problem("", "too_many_cells", "The row has more cells than the first line has columns."))
+    row.name = said.get(first, "")
     try:
         row.item = reader.read(said, extras)
     except InvalidInput as error:

@@ -14,7 +14,7 @@ from opsportal.imports.columns import KEPT, LEFT_OUT, Field, check
 from opsportal.web import forms as web
 
 ORDERS = [
-    (cells.NOT_SAID, "as ISO 8601: 2026-04-03 15:05"),
+    (cells.NOT_SAID, "with the year first, or with dots: 2026-04-03, 03.04.2026"),
     (cells.DAY_FIRST, "with the day first: 03/04/2026 is 3 April"),
     (cells.MONTH_FIRST, "with the month first: 03/04/2026 is 4 March"),
 ]
@@ -87,7 +87,6 @@ class MappingForm(web.Form):
                 choices=choices,
                 initial=name,
                 required=False,
-                widget=forms.Select(attrs={"aria-label": f"{heading} is read as"}),
             )
 
     def clean(self) -> dict[str, Any]:

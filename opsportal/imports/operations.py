@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -156,7 +155,7 @@ def _imported(batch: ImportBatch, row: Row) -> ImportedRow:
         key="" if refused else row.key,
         label=row.label.replace("\x00", "\ufffd"),
         identity=row.item.identity if row.state == RowState.CREATED and row.item else None,
-        problems=[asdict(one) for one in row.problems],
+        problems=row.notes,
         cells=[cell.replace("\x00", "\ufffd") for cell in row.cells] if refused else [],
     )
 

@@ -219,7 +219,7 @@ def _plan_context(kind: Kind, batch: ImportBatch, plan: Plan, reader: Reader) ->
         "plan": plan,
         "about": reader.about,
         "counts": counts,
-        "total": len(plan.rows),
+        "figures": _spelled({**counts, "total": len(plan.rows)}),
         "sentence": _sentence(counts, kind, live=bool(batch.options.get("live"))),
         "button": consequence(counts, kind.nouns),
         "problems": problems[:SHOWN_PROBLEMS],
@@ -254,7 +254,7 @@ def _result(request: HttpRequest, kind: Kind, batch: ImportBatch) -> HttpRespons
             "tone": TONES[batch.state],
             "sentence": _story(batch, kind),
             "back_url": reverse(f"{kind.namespace}:import"),
-            "counts": counts,
+            "figures": _spelled({**dict.fromkeys(RowState, 0), **counts}),
             "refused_url": refused_url if counts.get(RowState.REFUSED) else "",
             "undo_url": reverse(f"{kind.namespace}:import-undo", args=[batch.pk])
             if batch.state == State.IMPORTED and counts.get(RowState.CREATED)
@@ -270,6 +270,11 @@ def _story(batch: ImportBatch, kind: Kind) -> str:
         gone, kept = (batch.counts.get(one, 0) for one in (RowState.REMOVED, RowState.KEPT))
         said += f" {batch.undone_by} took {gone:,} out again; {kept:,} {'was' if kept == 1 else 'were'} kept."
     return said
+
+
+def _spelled(counts: dict[str, int]) -> dict[str, str]:
+    """Numbers as figures show them; none is nothing, so that a template can ask."""
+    return {str(name): f"{number:,}" if number else "" for name, number in counts.items()}
 
 
 def _options_form(kind: Kind, person: Person, data: Any, batch: ImportBatch | None = None) -> OptionsForm:
