@@ -77,8 +77,8 @@ def _ask_all(out: TextIO, person: Person) -> None:
             with CaptureQueriesContext(connection) as asked:
                 if client.get(address, headers={"host": "127.0.0.1"}).status_code != 200:
                     raise RuntimeError(f"{address} is not answered.")
-            spent = [_processor_time(lambda: client.get(address, headers={"host": "127.0.0.1"})) for _ in range(5)]  # noqa: B023
             count = sum(one["sql"].lstrip("(").startswith("SELECT") for one in asked)
+            spent = [_processor_time(lambda: client.get(address, headers={"host": "127.0.0.1"})) for _ in range(5)]  # noqa: B023
             out.write(
                 f"{name:<28} {1000 * median(seconds):>7.1f} ms to the first byte (longest {1000 * max(seconds):.0f}), "
                 f"{1000 * median(spent):.0f} ms of processor, {count} queries\n"
@@ -134,8 +134,10 @@ def _measure_marks(out: TextIO, rule: Rule, owner: Person, now: datetime) -> Non
                 bare.append(complete(other))
         transaction.set_rollback(True)
     with_mark, without = 1000 * median(marked), 1000 * median(bare)
-    out.write(f"A completion takes {with_mark:.2f} ms with its mark, {without:.2f} ms without: ")
-    out.write(f"ratio {with_mark / without:.3f}.\n")
+    out.write(
+        f"A completion takes {with_mark:.2f} ms with its mark, {without:.2f} ms without; "
+        f"ratio {with_mark / without:.3f}.\n"
+    )
 
 
 @contextmanager
