@@ -1,6 +1,10 @@
 """Imports in the admin: looked at, never edited."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from opsportal.imports.models import ImportBatch
 from opsportal.web.admin import ReadOnlyAdmin
@@ -12,3 +16,6 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     list_filter = ["state", "kind", "live"]
     search_fields = ["file_name"]
     exclude = ["content", "sha256"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("content")

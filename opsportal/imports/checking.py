@@ -7,7 +7,7 @@ from zlib import compress, decompressobj
 
 from opsportal.errors import InvalidInput, InvalidInputs
 from opsportal.imports.cells import order_of
-from opsportal.imports.columns import KEPT, LEFT_OUT, check
+from opsportal.imports.columns import KEPT, LEFT_OUT, NAMED, check
 from opsportal.imports.files import MAX_BYTES, MAX_CELL, Line, Sheet, typed
 from opsportal.imports.registry import Item, Kind, Reader
 from opsportal.imports.states import RowState
@@ -148,8 +148,8 @@ def _row(line: Line, headings: Sequence[str], mapping: Sequence[str], reader: Re
             continue
         if fault := _fault(text):
             row.problems.append(Problem(headings[at], *fault, _shown(text)))
-        elif name == KEPT:
-            extras[headings[at]] = text
+        elif name == KEPT or name.startswith(NAMED):
+            extras[headings[at] if name == KEPT else name.removeprefix(NAMED)] = text
         else:
             said[name], places[name] = text, headings[at]
     if any(cell.strip() for cell in line.cells[len(headings) :]):

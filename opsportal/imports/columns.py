@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from opsportal.errors import InvalidInput
 
 LEFT_OUT, KEPT = "", "attribute"  # KEPT: an attribute under the column's own heading
+NAMED = "attributes."  # and a name: an attribute under that
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def check(mapping: Sequence[str], headings: Sequence[str], fields: Sequence[Fiel
     known = {field.name for field in fields} | {LEFT_OUT} | ({KEPT} if keeps_extras else set())
     seen: dict[str, str] = {}
     for heading, name in zip(headings, mapping, strict=True):
-        if name not in known:
+        if name not in known and not (keeps_extras and name.startswith(NAMED) and name != NAMED):
             raise InvalidInput("unknown_field", f"There is no field “{name[:60]}”.", field="map")
         if name not in (LEFT_OUT, KEPT) and name in seen:
             text = f"“{seen[name]}” and “{heading}” cannot both be read as {name}."

@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError
 
 from handoffs.csv_import.kind import KIND
+from handoffs.csv_import.writing import HandoffReader
 from handoffs.models import DirtyDay, Handoff
 from handoffs.operations import respond_to_handoff, tag_reason
 from handoffs.operations.rates import sweep_rates
@@ -169,6 +170,10 @@ def test_hostile_text_is_text(rule, lead, cell):
         ("javascript:alert(1)", "url", "invalid"),
         ('{"a": 1, "a": 2}', "attributes", "invalid"),
         ("[1]", "attributes", "wrong_type"),
+        ('{"a": "\\ud800"}', "attributes", "invalid"),
+        ('{"a": "\\u0000"}', "attributes", "invalid"),
+        ("[" * 5_000, "attributes", "invalid"),
+        ("1" + "0" * 9_000, "attributes", "invalid"),
         ("other", "rule", "other_rule"),
         ("not an id", "handoff", "invalid"),
     ],
@@ -315,3 +320,18 @@ def test_two_files_of_the_same_rows_at_once_open_each_once(rule, ana, lead):
     ]
     assert counts == [2, 0]
     assert ImportBatch.objects.count() == 2
+
+
+def test_a_record_opened_elsewhere_while_we_write_is_found_at_the_second_look(rule, lead, monkeypatch):
+    make.make_handoff(rule, external_ref="R-1")
+    real, looks = HandoffReader.standing, []
+
+    def blind_at_first(reader, items):
+        looks.append(len(items))
+        return real(reader, items) if len(looks) > 1 else {}
+
+    monkeypatch.setattr(HandoffReader, "standing", blind_at_first)
+    batch = bring_in(HEAD + "One,R-1,2026-11-05 09:00,,,\nTwo,R-2,2026-11-05 09:00,,,\n", lead)
+    assert looks == [2, 2]
+    assert batch.counts == {"created": 1, "duplicate": 1, "refused": 0}
+    assert Handoff.objects.count() == 2

@@ -110,13 +110,14 @@ def test_a_dry_run_says_the_same_and_writes_nothing(rule, run):
 
 
 def test_columns_times_and_mode_can_be_said(rule, run):
-    text = "Was;Wann;Rest\nAcme;03/04/2026 10:00;x\n"
+    text = "Was;Wann;Rest;Land;Title\nAcme;03/04/2026 10:00;x;PT;y\n"
     said = ["--map", "Was=subject", "--map", "Wann=started_at", "--map", "Rest=attribute"]
+    said += ["--map", "Land=attributes.country", "--map", "Title="]
     code, _, _ = run(text, "--rule", "speed", *said, "--timezone", "Europe/Berlin", "--dates", "day-first", "--live")
-    handoff = Handoff.objects.get()
+    handoff, attributes = Handoff.objects.get(), {"Rest": "x", "country": "PT"}
     assert code == 0
     assert handoff.started_at.isoformat() == "2026-04-03T08:00:00+00:00"
-    assert (handoff.attributes, handoff.historical, handoff.late_on_arrival) == ({"Rest": "x"}, False, True)
+    assert (handoff.attributes, handoff.historical, handoff.late_on_arrival) == (attributes, False, True)
 
 
 def test_undo_takes_out_the_untouched_and_says_what_stays(rule, run):
