@@ -194,6 +194,7 @@ class Handoff(models.Model):
             models.Index(fields=["trace_id"], name="handoffs_trace"),
             models.Index(fields=["missed_from"], name="handoffs_missed", condition=Q(missed=True)),
             models.Index(fields=["breached_from"], name="handoffs_breached", condition=Q(breached=True)),
+            models.Index(fields=["ingested_at"], name="handoffs_late_arrivals", condition=Q(late_on_arrival=True)),
             models.Index(fields=["breach_reason"], name="handoffs_reason", condition=~Q(breach_reason="")),
         ]
 
