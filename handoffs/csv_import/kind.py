@@ -37,8 +37,8 @@ class HandoffOptions(OptionsForm):
         super().__init__(*args, **kwargs)
         rules = rules_for(self.principal)
         self.fields["rule"].queryset = rules  # type: ignore[attr-defined]
-        only = list(rules[:2])
-        self.fields["rule"].initial = only[0].slug if len(only) == 1 else None
+        if not self.initial.get("rule") and len(only := list(rules[:2])) == 1:
+            self.initial["rule"] = only[0].slug
         if not may_go_live(self.principal):
             self.fields["mode"].choices = [(HISTORICAL, MODES[HISTORICAL])]  # type: ignore[attr-defined]
             self.fields["mode"].help_text = "An ops lead may bring them in live."

@@ -18,6 +18,8 @@ ORDERS = [
     (cells.DAY_FIRST, "with the day first: 03/04/2026 is 3 April"),
     (cells.MONTH_FIRST, "with the month first: 03/04/2026 is 4 March"),
 ]
+# With more columns than this a list of choices for each would make a page of hundreds of kilobytes: they share one.
+WIDE = 50
 
 
 class UploadForm(web.Form):
@@ -81,12 +83,14 @@ class MappingForm(web.Form):
         choices = [(LEFT_OUT, "left out")]
         choices += [(field.name, field.label) for field in fields]
         choices += [(KEPT, "kept as an attribute")] if keeps_extras else []
+        self.choices = choices if len(headings) > WIDE else []
         for at, (heading, name) in enumerate(zip(headings, mapping, strict=True)):
             self.fields[f"column_{at}"] = forms.ChoiceField(
                 label=heading,
                 choices=choices,
                 initial=name,
                 required=False,
+                widget=forms.TextInput(attrs={"list": "fields"}) if self.choices else forms.Select(),
             )
 
     def clean(self) -> dict[str, Any]:

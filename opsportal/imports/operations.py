@@ -16,7 +16,7 @@ from opsportal.imports.checking import Plan, Row, order_of_dates, pack, read_row
 from opsportal.imports.columns import guess
 from opsportal.imports.files import Sheet, clean_name, read_sheet
 from opsportal.imports.models import ImportBatch, ImportedRow
-from opsportal.imports.registry import Kind, Options, Reader, Undoing, get_kind
+from opsportal.imports.registry import Kind, Options, Reader, Undoing, get_kind, may_go_live
 from opsportal.imports.states import RowState, State
 
 ATTEMPTS = 3  # somebody else may write one of the records while we look
@@ -81,7 +81,7 @@ def import_batch(
     kind = get_kind(batch.kind)
     if batch.state != State.PREVIEW:
         raise Conflict("not_a_preview", DONE)
-    if batch.options.get("live") and principal is not None and not principal.allows(kind.live_scope):
+    if batch.options.get("live") and not may_go_live(kind, principal):
         raise Forbidden("live_needs_configure", "Only an ops lead imports live; bring it in as history.")
     reader = kind.reader(batch.options, principal, now)
     sheet = sheet or read_sheet(unpack(bytes(batch.content or b"")))
@@ -96,11 +96,18 @@ def import_batch(
     raise AssertionError  # not reached
 
 
-def undo_batch(batch: ImportBatch, *, actor: Actor, now: datetime) -> tuple[ImportBatch, Undoing]:
-    """Take out again what nobody has touched since; the rest stays and is named. Raises Conflict `not_imported`."""
+def undo_batch(
+    batch: ImportBatch, *, principal: Principal | None, actor: Actor, now: datetime
+) -> tuple[ImportBatch, Undoing]:
+    """Take out again what nobody has touched since; the rest stays and is named.
+
+    Raises Conflict `not_imported`, Forbidden: what came in live goes by those alone who may bring it in so.
+    """
+    kind = get_kind(batch.kind)
+    if batch.live and not may_go_live(kind, principal):
+        raise Forbidden("live_needs_configure", "This came in live: an ops lead may take it out again.")
     with transaction.atomic():
         batch = _locked(batch, State.IMPORTED)
-        kind = get_kind(batch.kind)
         keys = list(batch.rows.filter(state=RowState.CREATED).values_list("key", flat=True))
         done = kind.remove(keys, batch.last_entry or 0, file_name=batch.file_name, actor=actor, now=now)
         _note_undone(batch, done)

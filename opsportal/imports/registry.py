@@ -98,5 +98,10 @@ def get_kind(name: str) -> Kind:
     return _kinds[name]
 
 
+def may_go_live(kind: Kind, principal: Principal | None) -> bool:
+    """Whether somebody may bring rows in live, and take them out again. None is the console."""
+    return principal is None or principal.allows(kind.live_scope)
+
+
 def names() -> list[str]:
     return sorted(_kinds)

@@ -22,7 +22,7 @@ from opsportal.imports.checking import Plan, consequence, refused_header
 from opsportal.imports.files import Sheet, typed
 from opsportal.imports.forms import MappingForm, OptionsForm, UploadForm
 from opsportal.imports.models import ImportBatch
-from opsportal.imports.registry import Kind, Reader, get_kind
+from opsportal.imports.registry import Kind, Reader, get_kind, may_go_live
 from opsportal.imports.states import TONES, RowState, State
 from opsportal.imports.tables import RowFilterSet, table_of
 from opsportal.web import csv
@@ -125,12 +125,12 @@ def discard(request: HttpRequest, kind: Kind, batch: ImportBatch) -> HttpRespons
 @_page
 def undo(request: HttpRequest, kind: Kind, batch: ImportBatch) -> HttpResponseBase:
     """What would go and what would stay; then the one button."""
-    if batch.state != State.IMPORTED:
+    if not _may_undo(kind, batch, _person(request)):
         return redirect(_address(kind, batch))
     if request.method == "POST":
         try:
-            _, done = operations.undo_batch(batch, actor=actor_of(request), now=clock.now())
-        except Conflict as error:
+            _, done = operations.undo_batch(batch, principal=_person(request), actor=actor_of(request), now=clock.now())
+        except (Conflict, Forbidden) as error:
             messages.error(request, error.message)
         else:
             kept = f"; {count(len(done.kept), 'was', 'were')} kept" if done.kept else ""
@@ -239,6 +239,7 @@ def _sentence(counts: dict[str, int], kind: Kind, *, live: bool) -> str:
 def _result(request: HttpRequest, kind: Kind, batch: ImportBatch) -> HttpResponseBase:
     counts = batch.counts
     refused_url = reverse(f"{kind.namespace}:import-refused", args=[batch.pk])
+    undo_url = reverse(f"{kind.namespace}:import-undo", args=[batch.pk])
     return list_page(
         request,
         queryset=batch.rows.order_by("line"),
@@ -256,11 +257,14 @@ def _result(request: HttpRequest, kind: Kind, batch: ImportBatch) -> HttpRespons
             "back_url": reverse(f"{kind.namespace}:import"),
             "figures": _spelled({**dict.fromkeys(RowState, 0), **counts}),
             "refused_url": refused_url if counts.get(RowState.REFUSED) else "",
-            "undo_url": reverse(f"{kind.namespace}:import-undo", args=[batch.pk])
-            if batch.state == State.IMPORTED and counts.get(RowState.CREATED)
-            else "",
+            "undo_url": undo_url if _may_undo(kind, batch, _person(request)) else "",
         },
     )
+
+
+def _may_undo(kind: Kind, batch: ImportBatch, person: Person) -> bool:
+    there = batch.state == State.IMPORTED and bool(batch.counts.get(RowState.CREATED))
+    return there and (not batch.live or may_go_live(kind, person))
 
 
 def _story(batch: ImportBatch, kind: Kind) -> str:

@@ -234,6 +234,13 @@ def test_only_who_may_configure_brings_in_live(rule, ana):
     assert Handoff.objects.count() == 0
 
 
+def test_what_came_in_live_is_taken_out_by_those_who_may_bring_it_in(rule, ana, lead):
+    batch = bring_in("subject\nA\n", lead, live=True)
+    with pytest.raises(Forbidden):
+        operations.undo_batch(batch, principal=ana, actor=actor_for(ana), now=NOW)
+    assert Handoff.objects.count() == 1
+
+
 def test_what_has_changed_since_the_preview_is_looked_at_again(rule, ana, lead):
     first, second = upload(TWO, lead), upload(TWO, lead)
     operations.import_batch(first, principal=lead, actor=actor_for(lead), now=NOW, expected=2)
@@ -269,7 +276,7 @@ def test_undo_takes_out_what_is_untouched_and_names_the_rest(rule, ana, lead):
     respond_to_handoff(carl, actor=actor_for(ana), now=NOW + timedelta(minutes=5), reason="Called")
     later = NOW + timedelta(hours=1)
     assert queries.look_back(batch).kept == {str(carl.pk): "Ana Silva answered: Called."}
-    done, undoing = operations.undo_batch(batch, actor=actor_for(lead), now=later)
+    done, undoing = operations.undo_batch(batch, principal=lead, actor=actor_for(lead), now=later)
     assert (len(undoing.removed), list(undoing.kept)) == (2, [str(carl.pk)])
     assert list(Handoff.objects.all()) == [carl]
     assert (done.state, done.counts["removed"], done.counts["kept"]) == ("undone", 2, 1)
@@ -279,18 +286,18 @@ def test_undo_takes_out_what_is_untouched_and_names_the_rest(rule, ana, lead):
     told = sentence(Entry.objects.get(action="import.undone"))
     assert told == "Lead undid the import of leads.csv: 2 taken out again, 1 kept."
     with pytest.raises(Conflict):
-        operations.undo_batch(batch, actor=actor_for(lead), now=later)
+        operations.undo_batch(batch, principal=lead, actor=actor_for(lead), now=later)
 
 
 def test_after_an_undo_the_file_can_come_in_again(rule, ana, lead):
-    operations.undo_batch(bring_in(TWO, lead), actor=actor_for(lead), now=NOW)
+    operations.undo_batch(bring_in(TWO, lead), principal=lead, actor=actor_for(lead), now=NOW)
     assert bring_in(TWO, lead).counts["created"] == 2
 
 
 def test_what_the_timer_did_keeps_no_record_from_going(rule, ana, lead):
     batch = bring_in(HEAD + "Acme,A-1,2026-11-06T08:00:00Z,,ana,\n", lead, live=True)
     assert make.sweep(NOW) > 0
-    _, done = operations.undo_batch(batch, actor=actor_for(lead), now=NOW)
+    _, done = operations.undo_batch(batch, principal=lead, actor=actor_for(lead), now=NOW)
     assert (len(done.removed), done.kept, Handoff.objects.count()) == (1, {}, 0)
 
 
@@ -300,7 +307,7 @@ def test_the_hit_rate_follows_an_import_and_its_undo(rule, ana, lead):
     batch = bring_in(TWO, lead)
     sweep_rates(NOW)
     assert RateDay.objects.get(dimension="").business_evaluated == 2
-    operations.undo_batch(batch, actor=actor_for(lead), now=NOW)
+    operations.undo_batch(batch, principal=lead, actor=actor_for(lead), now=NOW)
     sweep_rates(NOW)
     assert not RateDay.objects.filter(dimension="").exists()
 

@@ -115,6 +115,20 @@ def test_what_to_read_as_what_can_be_chosen(four):
     assert handoff.attributes == {"Rest": "x"}
 
 
+def test_a_wide_file_makes_no_heavy_page(four):
+    client = browser(four.owner)
+    head = ",".join(["subject", "started_at", *(f"Some Custom Field {n}" for n in range(198))])
+    address = send(client, f"{head}\nAcme,2026-10-01 09:00{',value' * 198}\n").url
+    page = body(client.get(address))
+    assert len(page) < 100_000
+    assert '<option value="attribute">kept as an attribute</option>' in page
+    chosen = {"rule": "speed", "mode": "historical", "timezone": "UTC", "column_0": "subject", "column_1": "started_at"}
+    assert client.post(address, {**chosen, "column_7": "no such field"}).status_code == 422
+    assert client.post(address, {**chosen, "column_7": "attribute"}).status_code == 302
+    client.post(f"{address}confirm/", {"expected": "1"})
+    assert Handoff.objects.get().attributes == {"Some Custom Field 5": "value"}
+
+
 def test_who_may_see_and_do_what(four):
     client = browser(four.owner)
     address = send(client).url

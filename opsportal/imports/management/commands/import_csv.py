@@ -82,7 +82,7 @@ class Command(BaseCommand):
         batch = ImportBatch.objects.filter(pk=options["undo"], kind=options["kind"]).first()
         if batch is None:
             raise InvalidInput("unknown_import", f"There is no import {options['undo']} of {options['kind']}.")
-        _, done = operations.undo_batch(batch, actor=ACTOR, now=clock.now())
+        _, done = operations.undo_batch(batch, principal=None, actor=ACTOR, now=clock.now())
         nouns = get_kind(options["kind"]).nouns
         self.stdout.write(f"{batch.file_name}: {count(len(done.removed), *nouns)} taken out, {len(done.kept):,} kept.")
         for key, why in list(done.kept.items())[:SHOWN]:
