@@ -1,6 +1,7 @@
 """What the pages of the hit rate say: rows, pictures and sentences over tallies. No queries about records here."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -365,10 +366,9 @@ def _delay_bar(parts: list[Delay]) -> list[charts.Box]:
 
 def _outcomes(weeks: list[Week]) -> charts.Chart:
     """What became of the records of each week: the most frequent outcomes, and the rest together."""
-    totals: dict[str, int] = {}
+    totals: Counter[str] = Counter()
     for week in weeks:
-        for outcome, number in week.tally.outcomes.items():
-            totals[outcome] = totals.get(outcome, 0) + number
+        totals.update(week.tally.outcomes)
     if not totals:
         return charts.Chart("stacked", "What became of them", "No outcome has been noted in this span.", [], [])
     names = sorted(totals, key=lambda name: (-totals[name], name))
@@ -376,13 +376,10 @@ def _outcomes(weeks: list[Week]) -> charts.Chart:
         charts.Layer(_plain(name), [week.tally.outcomes.get(name, 0) for week in weeks]) for name in names[:LAYERS]
     ]
     if rest := names[LAYERS:]:
-        layers.append(charts.Layer("Others", [_sum(week.tally.outcomes, rest) for week in weeks]))
+        others = [sum(week.tally.outcomes.get(name, 0) for name in rest) for week in weeks]
+        layers.append(charts.Layer("Others", others))
     labels = [f"{week.since.day} {week.since:%b}" for week in weeks]
     return charts.stacked("What became of them, by week", labels, layers)
-
-
-def _sum(outcomes: Mapping[str, int], names: Iterable[str]) -> int:
-    return sum(outcomes.get(name, 0) for name in names)
 
 
 def _plain(name: str) -> str:

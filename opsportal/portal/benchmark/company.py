@@ -235,9 +235,10 @@ def _write_beside(now: datetime) -> None:
     )
     _do(
         f"INSERT INTO {CaseEvent._meta.db_table} (case_id, event_name, lifecycle, occurred_at, actor_kind, "
-        "actor_id, channel, location, reason_code, attributes, source, event_id, trace_id, ingested_at, historical) "
+        "actor_id, channel, location, reason_code, attributes, source, event_id, trace_id, ingested_at, historical, "
+        "clock_skew) "
         "SELECT external_ref, 'step ' || k, 'complete', started_at + k * interval '3 minutes', 'human', 'kim', "
-        "channel, '', '', '{}', 'crm', '', trace_id, started_at, false "
+        "channel, '', '', '{}', 'crm', '', trace_id, started_at, false, false "
         "FROM handoffs_handoff, generate_series(1, 2) AS k"
     )
 
