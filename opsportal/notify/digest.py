@@ -14,6 +14,7 @@ from opsportal.sweeps import queries as sweeps
 from opsportal.sweeps import registry
 from opsportal.sweeps.models import Sweep, SweepRun
 
+BATCH = 1_000
 UNFINISHED_AFTER = timedelta(seconds=6)  # parts stop after about eight seconds; a run this long left something due
 
 
@@ -67,7 +68,11 @@ def _merge(lane: str, place: str, now: datetime) -> None:
     head = _waiting().filter(lane=lane, place=place).select_for_update(of=("self",)).first()
     if head is None:
         return
-    followers = _waiting().filter(lane=lane, place__gt=place)
-    followers.update(state=DeliveryState.MERGED, merged_into=head, finished_at=now)
-    # Who had merged others before hands them on.
-    Delivery.objects.filter(lane=lane, merged_into__state=DeliveryState.MERGED).update(merged_into=head)
+    followers = _waiting().filter(lane=lane, place__gt=place).select_for_update(of=("self",))
+    keys = list(followers.values_list("pk", flat=True))
+    # By keys, in batches: right after a flood the planner knows nothing of the table, and a join may take minutes.
+    for start in range(0, len(keys), BATCH):
+        batch = keys[start : start + BATCH]
+        # Who had merged others before hands them on.
+        Delivery.objects.filter(merged_into__in=batch).update(merged_into=head)
+        Delivery.objects.filter(pk__in=batch).update(state=DeliveryState.MERGED, merged_into=head, finished_at=now)
