@@ -21,7 +21,7 @@ LINKS = "[...document.querySelectorAll('a[href], form[method=get][action]')].map
 EXPECTED = {
     "ops_lead": {
         *("portal:cockpit", "handoffs:list", "handoffs:detail", "handoffs:act", "handoffs:create", "rules:list"),
-        "rates:hit-rate",
+        *("rates:hit-rate", "review:review", "review:reasons", "rules:what-if", "rules:calendar-check"),
         *("rules:detail", "rules:edit", "rules:create", "calendars:calendars", "calendars:calendar", "calendars:edit"),
         *("audit:list", "audit:entry", "approvals:list", "notify:inbox", "identity:people", "identity:person"),
         *("catalog:automations", "catalog:automation", "notify:webhooks", "integrations:integrations", "portal:trace"),
@@ -32,12 +32,13 @@ EXPECTED = {
 }
 
 
+ELSEWHERE = ("/api/", "/static/", "/logout", "/admin/logout", "/admin/jsi18n")
+
+
 def route(path: str) -> str | None:
     """The page a path leads to: one visit each is enough. Downloads and the way out are no pages."""
     parts = urlsplit(path)
-    if "format=csv" in parts.query or parts.path.startswith(
-        ("/api/", "/static/", "/logout", "/admin/logout", "/admin/jsi18n")
-    ):
+    if "format=csv" in parts.query or parts.path.startswith(ELSEWHERE) or parts.path.endswith(".csv"):
         return None
     try:
         match = resolve(parts.path)
