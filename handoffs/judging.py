@@ -23,8 +23,8 @@ def absolute(outcome: Outcome) -> Rate:
 
 
 def percent(rate: Rate) -> str:
-    """ "81.4 %", or "–" where nothing was evaluated."""
-    return "–" if rate.rate is None else f"{rate.rate * 100:.1f} %"
+    """ "81.4%", or "–" where nothing was evaluated."""
+    return "–" if rate.rate is None else f"{rate.rate * 100:.1f}%"
 
 
 def what_if_sentence(found: WhatIf) -> str:
