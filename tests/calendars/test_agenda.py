@@ -29,8 +29,9 @@ def test_the_open_time_of_a_date_is_that_of_its_lived_through_minutes(case, shif
     zone, reference = ZoneInfo(spelled["timezone"]), Reference(spelled)
     day = trouble.astimezone(zone).date() + timedelta(days=shift)
     (shown,) = agenda(engine.parse(**spelled), day, 1)
-    first = trouble + timedelta(days=shift) - timedelta(hours=40)
-    minutes = (first + timedelta(minutes=number) for number in range(80 * 60))
+    # Wide enough for a date on the far side of a skipped one.
+    first = trouble + timedelta(days=shift) - timedelta(hours=64)
+    minutes = (first + timedelta(minutes=number) for number in range(128 * 60))
     lived = [minute for minute in minutes if minute.astimezone(zone).date() == day]
     assert shown.exists == bool(lived)
     assert shown.seconds == 60 * sum(reference.is_open(minute) for minute in lived)
