@@ -145,8 +145,8 @@ def _claim(claims: list[Claim], now: datetime) -> Known:
 _RESERVE = """
 SELECT array_agg(nextval(sequence)) FROM pg_get_serial_sequence(%s, 'id') AS sequence, generate_series(1, %s)
 """
-# Made once for each connection; a transaction may hold several chunks. Emptied by TRUNCATE: what DELETE leaves dead in a
-# temporary table no vacuum ever clears, and each chunk would read all of it again.
+# Made once for each connection; a transaction may hold several chunks. Emptied by TRUNCATE: what DELETE leaves dead in
+# a temporary table no vacuum ever clears, and each chunk would read all of it again.
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS said_event (source text, event_id text, body_hash text, result_id text);
 TRUNCATE said_event

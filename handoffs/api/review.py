@@ -131,9 +131,7 @@ class ReviewViewSet(BaseViewSet):
     pagination_class = None
     query_fields = {
         "list": {
-            "week": drf.CharField(
-                required=False, max_length=8, help_text="Such as 2026-W47; left out: this one."
-            ),
+            "week": drf.CharField(required=False, max_length=8, help_text="Such as 2026-W47; left out: this one."),
             "rule": drf.SlugField(required=False, max_length=60),
         }
     }

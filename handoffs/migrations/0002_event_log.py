@@ -4,32 +4,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('handoffs', '0001_initial'),
+        ("handoffs", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='EventImport',
+            name="EventImport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.BinaryField(max_length=32, unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('source', models.CharField(max_length=60)),
-                ('position', models.BigIntegerField(default=0)),
-                ('counts', models.JSONField(default=dict)),
-                ('started_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.BinaryField(max_length=32, unique=True)),
+                ("name", models.CharField(max_length=200)),
+                ("source", models.CharField(max_length=60)),
+                ("position", models.BigIntegerField(default=0)),
+                ("counts", models.JSONField(default=dict)),
+                ("started_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.AddField(
-            model_name='caseevent',
-            name='clock_skew',
+            model_name="caseevent",
+            name="clock_skew",
             field=models.BooleanField(default=False),
         ),
     ]

@@ -39,9 +39,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["position", "label"],
-                "constraints": [
-                    models.UniqueConstraint(models.functions.Lower("label"), name="handoffs_reason_label")
-                ],
+                "constraints": [models.UniqueConstraint(models.functions.Lower("label"), name="handoffs_reason_label")],
             },
         ),
         migrations.AddIndex(

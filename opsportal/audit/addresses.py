@@ -15,8 +15,8 @@ def register(subject_type: str, address: Address) -> None:
 
 def address_of(subject_type: str, subject_id: str) -> str:
     """The page of a subject; empty when no room has one, or none for an id like this."""
-    address = _addresses.get(subject_type, lambda _: "")
+    address = _addresses.get(subject_type)
     try:
-        return address(subject_id)
+        return address(subject_id) if address is not None else ""
     except NoReverseMatch:
         return ""

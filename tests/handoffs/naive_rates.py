@@ -17,8 +17,8 @@ from opsportal.calendars.queries import business_time
 def cycles(question: Question):
     """(handoff, the row of its cycle, its clock) of every cycle in the cohort."""
     for handoff in Handoff.objects.filter(rule__in=question.rule_ids):
-        past = PastCycle.objects.filter(handoff=handoff)
-        for row in [handoff, *past]:
+        rows: list[Handoff | PastCycle] = [handoff, *PastCycle.objects.filter(handoff=handoff)]
+        for row in rows:
             until = question.until
             if (question.since and row.started_at < question.since) or row.started_at >= until:
                 continue

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from handoffs import operations
 from handoffs.cohort import COLUMNS, Instant
-from handoffs.engine.rates import OUTCOME
+from handoffs.engine.rates import OUTCOME, fold
 from handoffs.models import DirtyDay, Handoff, RateDay, Rule
 from handoffs.operations.rates import rebuild_days
 from handoffs.queries import rates
@@ -123,12 +123,12 @@ class World:
 
     def agree(self, question):
         cohort = rates.read_cohort(question, CELLS)
-        scanned = rates.fold(rates.from_records(question, [*CELLS, OUTCOME]))
+        scanned = fold(rates.from_records(question, [*CELLS, OUTCOME]))
         for dimension, cell in CELLS.items():
             counts, reasons = naive_rates.count(question, cell)
-            for found in (cohort.by(dimension), scanned.by(dimension)):
-                assert {value: one.counts for value, one in found.items() if one.counts.n} == counts, dimension
-                assert {value: one.excluded for value, one in found.items() if one.excluded} == reasons, dimension
+            for split in (cohort.by(dimension), scanned.by(dimension)):
+                assert {value: one.counts for value, one in split.items() if one.counts.n} == counts, dimension
+                assert {value: one.excluded for value, one in split.items() if one.excluded} == reasons, dimension
         weeks, _ = naive_rates.count(question, lambda handoff, row: naive_rates.monday_of(row))
         for found in (cohort, scanned):
             assert {week: one.counts for week, one in found.by_week().items() if one.counts.n} == weeks

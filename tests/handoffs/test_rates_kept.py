@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import connection, connections, transaction
 
-from handoffs import operations
+from handoffs import bulk, operations
 from handoffs.cohort import Instant
 from handoffs.models import DirtyDay, Handoff, RateDay, Rule
 from handoffs.operations import rates
@@ -96,7 +96,7 @@ def test_a_rebuild_that_dies_leaves_everything_as_it_was(answered, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(rates.bulk, "insert", die)
+        patch.setattr(bulk, "insert", die)
         with pytest.raises(KeyboardInterrupt), transaction.atomic():
             rebuild_days(NOW)
     assert DirtyDay.objects.count() == 3

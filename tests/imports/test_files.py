@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+from datetime import UTC
 
 import pytest
 from hypothesis import given
@@ -86,7 +87,7 @@ def test_any_bytes_are_read_or_refused(raw):
 @given(st.text(max_size=60))
 def test_any_cell_is_a_value_or_refused(text):
     for read in (
-        lambda: cells.instant(text, cells.UTC, cells.DAY_FIRST),
+        lambda: cells.instant(text, UTC, cells.DAY_FIRST),
         lambda: cells.amount(text),
         lambda: cells.whole(text, least=1, most=10),
     ):
@@ -119,13 +120,13 @@ def test_amounts_as_people_write_them(text, amount):
     ],
 )
 def test_times_as_people_write_them(text, order, instant):
-    assert cells.instant(text, cells.UTC, order).isoformat() == instant
+    assert cells.instant(text, UTC, order).isoformat() == instant
 
 
 @pytest.mark.parametrize("text", ["31/02/2026 10:00", "1/1/2026 13:00 pm", "2026-02-30 10:00", "soon", "46000"])
 def test_times_that_are_none(text):
     with pytest.raises(InvalidInput):
-        cells.instant(text, cells.UTC, cells.DAY_FIRST)
+        cells.instant(text, UTC, cells.DAY_FIRST)
 
 
 def test_the_order_of_dates_is_told_by_those_that_can_only_be_read_one_way():

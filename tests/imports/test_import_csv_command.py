@@ -3,6 +3,7 @@
 import io
 from datetime import timedelta
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -42,7 +43,7 @@ def run(tmp_path):
 
 def command(*arguments):
     said, complained = io.StringIO(), io.StringIO()
-    code = 0
+    code: Any = 0
     try:
         call_command("import_csv", "handoffs", *arguments, stdout=said, stderr=complained)
     except SystemExit as done:
