@@ -9,6 +9,7 @@ from opsportal.web.admin import ReadOnlyAdmin
 @admin.register(Rule)
 class RuleAdmin(ReadOnlyAdmin):
     list_display = ["name", "slug", "mode", "team", "activated_at"]
+    list_select_related = ["team"]
     list_filter = ["mode", "team"]
     search_fields = ["name", "slug"]
 
