@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from django.db import connection
+from django.db import connection, transaction
+from psycopg.errors import UniqueViolation
 
 from handoffs.models import CaseEvent, EventKey
 from opsportal import ids, trace
@@ -128,6 +129,8 @@ def _claim(claims: list[Claim], now: datetime) -> Known:
         known = _find_keys([key for key, _, _ in claims])
         EventKey.objects.bulk_create([_key(claim, now) for claim in claims if claim[0] not in known])
         return known
+    if len(claims) > FEW and _take_at_once(claims, now):
+        return {}
     with connection.cursor() as cursor:
         if len(claims) > FEW:
             cursor.execute(_STAGE)  # several statements: without parameters
@@ -142,6 +145,24 @@ def _claim(claims: list[Claim], now: datetime) -> Known:
     return {key: found for key, found in _find_keys(list(ours)).items() if found[1] != ours[key]}
 
 
+def _take_at_once(claims: Sequence[Claim], now: datetime) -> bool:
+    """COPY the keys as if all were new, at half the cost; False, and nothing written, when one is somebody's already.
+
+    Streams are mostly new or mostly repeated, so the ends of the chunk are asked first.
+    """
+    if _find_keys([claims[0][0], claims[-1][0]]):
+        return False
+    target, rest = f"handoffs_eventkey ({', '.join(KEY_COLUMNS)})", f"{SCOPE}\t{now.isoformat()}"
+    lines = (f"{_escaped(*key)}\t{row}\t\\\\x{said.hex()}\t{rest}\n" for key, said, row in claims)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            _copy(cursor, target, lines)
+    except UniqueViolation:
+        return False
+    return True
+
+
+KEY_COLUMNS = ("source", "event_id", "result_id", "body_hash", "scope", "row_at")
 _RESERVE = """
 SELECT array_agg(nextval(sequence)) FROM pg_get_serial_sequence(%s, 'id') AS sequence, generate_series(1, %s)
 """

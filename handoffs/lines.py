@@ -5,6 +5,7 @@ Whoever sends lines again after a broken connection gets `duplicate` for what wa
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -51,27 +52,41 @@ class Intake:
     counts: Counter[str] = field(default_factory=Counter)
 
     def take(self, lines: Iterable[Numbered], *, chunk: int = CHUNK) -> Iterator[list[Answer]]:
-        """Take the lines chunk by chunk; each chunk is committed when its answers come."""
+        """Take the lines chunk by chunk; each chunk is committed when its answers come.
+
+        While the database writes one chunk the next is read, by one thread that touches nothing but the lines.
+        """
         lines = iter(lines)
-        while several := list(islice(lines, chunk)):
-            yield self.take_chunk(several)
+        with ThreadPoolExecutor(max_workers=1) as reader:
+            ahead = reader.submit(self._read_chunk, islice(lines, chunk))
+            while several := ahead.result():
+                ahead = reader.submit(self._read_chunk, islice(lines, chunk))
+                yield self._record(several)
 
     def take_chunk(self, lines: Iterable[Numbered]) -> list[Answer]:
         """The answers in the order of the lines. What cannot be read is refused alone."""
-        answers: list[Answer | None] = []
-        good: list[tuple[int, int, NewEvent]] = []
-        for place, (line, raw) in enumerate(lines):
-            try:
-                good.append((place, line, self.read(raw)))
-                answers.append(None)
-            except InvalidInput as error:
-                answers.append(Answer(line, "invalid", None, error.code, error.field or None))
-        recorded = record_events([event for _, _, event in good], actor=self.actor, now=self.now) if good else []
-        for (place, line, _), one in zip(good, recorded, strict=True):
-            answers[place] = _answer(line, one)
-        done = [one for one in answers if one is not None]
-        self.counts.update(one.status for one in done)
-        return done
+        return self._record(self._read_chunk(lines))
+
+    def _read_chunk(self, lines: Iterable[Numbered]) -> list[tuple[int, NewEvent | InvalidInput]]:
+        return [(line, self._read(raw)) for line, raw in lines]
+
+    def _read(self, raw: Any) -> NewEvent | InvalidInput:
+        try:
+            return self.read(raw)
+        except InvalidInput as error:
+            return error
+
+    def _record(self, several: list[tuple[int, NewEvent | InvalidInput]]) -> list[Answer]:
+        good = [one for _, one in several if isinstance(one, NewEvent)]
+        recorded = iter(record_events(good, actor=self.actor, now=self.now) if good else [])
+        answers = [
+            Answer(line, "invalid", None, one.code, one.field or None)
+            if isinstance(one, InvalidInput)
+            else _answer(line, next(recorded))
+            for line, one in several
+        ]
+        self.counts.update(one.status for one in answers)
+        return answers
 
     def tally(self) -> dict[str, int]:
         return {status: self.counts[status] for status in STATUSES}
