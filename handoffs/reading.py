@@ -5,8 +5,8 @@ as a whole, and every fact of the record is the earliest instant over all events
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any
@@ -14,31 +14,23 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
-from handoffs import bulk
 from handoffs.engine import cases
 from handoffs.engine.cases import Told
 from handoffs.engine.ladder import choose_minutes
 from handoffs.models import CaseEvent, Handoff, Pause, Rule
-from handoffs.operations import rates
-from handoffs.operations.change import SLA_CHANGE, Change
+from handoffs.operations.change import Change
+from handoffs.operations.ledger import Ledger, slices
 from handoffs.operations.records import NewHandoff, build_handoff, creation_of
 from handoffs.states import HandoffState, RuleMode, StopClock
-from opsportal.approvals.models import Approval
-from opsportal.approvals.states import State as ApprovalState
-from opsportal.audit import operations as audit
-from opsportal.audit.engine import Actor, Draft
+from opsportal.audit.engine import Actor
 from opsportal.calendars.models import CalendarVersion
 from opsportal.calendars.queries import business_time, current_version
 from opsportal.identity.models import Person
-from opsportal.notify import operations as notify
-from opsportal.notify.engine import Event
 
 CASE_LOCK = 7_403  # the first half of the advisory lock's key: "events of one case"
 # Cases share this many locks: whatever a chunk holds, the server's table of locks does not run full.
 CASE_LOCKS = 1_024
 ATTEMPTS = 3  # a POST may open the handoff of a case while the case is read
-SLICE = 1_000  # cases in one lookup
-WRITTEN = tuple(one.attname for one in Handoff._meta.concrete_fields if not one.primary_key)
 LOG = Actor("system", "events", "The event log")
 
 Touched = Mapping[Rule, Collection[str]]
@@ -91,12 +83,12 @@ def _read_cases(touched: Touched, *, actor: Actor, now: datetime) -> None:
     if not touched:
         return
     records, events = _records(touched), _events(touched)
-    book = Book(actor, now, _pauses(records.values()), _people(events.values()))
+    book = Book(actor, Ledger(now), _pauses(records.values()), _people(events.values()))
     for rule, case_ids in touched.items():
         terms = Reading(rule, book, current_version(rule.terms.calendar.slug))
         for case_id in sorted(case_ids):
             terms.read(records.get((rule.pk, case_id), []), events.get(case_id, []))
-    book.write()
+    book.ledger.write()
 
 
 # --- what is looked up ---
@@ -111,15 +103,11 @@ def _matchers(rule: Rule) -> list[Mapping[str, Any]]:
     return [one for one in (terms.start_on, terms.respond_on, terms.complete_on) if one]
 
 
-def _slices(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (keys[at : at + SLICE] for at in range(0, len(keys), SLICE))
-
-
 def _events(touched: Touched) -> dict[str, list[CaseEvent]]:
     """What these rules read, by case."""
     names = {matcher["event_name"] for rule in touched for matcher in _matchers(rule)}
     found: dict[str, list[CaseEvent]] = defaultdict(list)
-    for case_ids in _slices(_all_cases(touched)):
+    for case_ids in slices(_all_cases(touched)):
         for one in CaseEvent.objects.filter(case_id__in=case_ids, event_name__in=names).order_by():
             found[one.case_id].append(one)
     return found
@@ -129,7 +117,7 @@ def _records(touched: Touched) -> dict[tuple[int, str], list[Handoff]]:
     """The handoffs that bear the cases' ids, locked, by rule and case."""
     found: dict[tuple[int, str], list[Handoff]] = defaultdict(list)
     locked = Handoff.objects.with_names().select_for_update(of=("self",)).filter(rule__in=list(touched))
-    for case_ids in _slices(_all_cases(touched)):
+    for case_ids in slices(_all_cases(touched)):
         for one in locked.filter(external_ref__in=case_ids).order_by("pk"):
             found[one.rule_id, one.external_ref].append(one)
     return found
@@ -137,7 +125,7 @@ def _records(touched: Touched) -> dict[tuple[int, str], list[Handoff]]:
 
 def _pauses(records: Iterable[Sequence[Handoff]]) -> dict[UUID, list[Pause]]:
     found: dict[UUID, list[Pause]] = defaultdict(list)
-    for keys in _slices([one.pk for several in records for one in several]):
+    for keys in slices([one.pk for several in records for one in several]):
         for pause in Pause.objects.filter(handoff__in=keys):
             found[pause.handoff_id].append(pause)
     return found
@@ -154,23 +142,21 @@ def _people(events: Iterable[Sequence[CaseEvent]]) -> dict[str, Person]:
 # --- what is written ---
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Book:
-    """What comes of reading, written at once at the end."""
+    """On whose behalf cases are read, what was looked up for it, and what comes of it."""
 
     actor: Actor
-    now: datetime
+    ledger: Ledger
     pauses: Mapping[UUID, list[Pause]]
     people: Mapping[str, Person]
-    opened: dict[UUID, Handoff] = field(default_factory=dict)
-    moved: dict[UUID, Handoff] = field(default_factory=dict)
-    stopped: list[Change] = field(default_factory=list)
-    drafts: list[Draft] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+
+    @property
+    def now(self) -> datetime:
+        return self.ledger.now
 
     def open(self, handoff: Handoff) -> None:
-        self.opened[handoff.pk] = handoff
-        self._tell(creation_of(handoff, actor=self.actor, now=self.now))
+        self.ledger.open(creation_of(handoff, actor=self.actor, now=self.now))
 
     def change(self, handoff: Handoff, actor: Actor) -> Change:
         """A locked or new record about to be moved; ends with `commit`."""
@@ -179,43 +165,7 @@ class Book:
 
     def commit(self, change: Change) -> None:
         change.settle()
-        self._tell(change)
-        if change.handoff.pk not in self.opened:
-            self.moved[change.handoff.pk] = change.handoff
-            self.stopped.append(change)
-
-    def save(self, handoff: Handoff) -> None:
-        self.moved[handoff.pk] = handoff
-
-    def write(self) -> None:
-        """The rows first: if one of them cannot be, nothing is told."""
-        bulk.insert(Handoff, list(self.opened.values()))
-        bulk.update(Handoff, list(self.moved.values()), WRITTEN)
-        rated = rates.settled_days([*self.opened.values(), *self.moved.values()])
-        rates.mark_days(rated.union(*(change.was_rated for change in self.stopped)))
-        for change in self._with_proposals():
-            change.void_proposals()
-        audit.record_many(self.drafts)
-        if self.events:
-            notify.publish_many(self.events, self.now)
-
-    def _tell(self, change: Change) -> None:
-        self.drafts += change.drafts()
-        self.events += change.events()
-
-    def _with_proposals(self) -> list[Change]:
-        """Changes of records for which another timer waits to be decided about: hardly ever any."""
-        keys = [str(change.handoff.pk) for change in self.stopped]
-        waiting: set[str] = set()
-        for several in _slices(keys):
-            found = Approval.objects.filter(
-                kind=SLA_CHANGE,
-                subject_type="handoff",
-                subject_id__in=several,
-                state__in=[ApprovalState.PENDING, ApprovalState.APPROVED],
-            )
-            waiting |= set(found.values_list("subject_id", flat=True))
-        return [change for change in self.stopped if str(change.handoff.pk) in waiting]
+        self.ledger.move(change)
 
 
 # --- one case under one rule ---
@@ -261,7 +211,7 @@ class Reading:
             return
         record.from_case = True
         if not moved:
-            self.book.save(record)
+            self.book.ledger.save(record)
             return
         change = self.book.change(record, _teller(start))
         _restart(record, start)

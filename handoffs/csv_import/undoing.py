@@ -8,18 +8,13 @@ from datetime import datetime
 
 from handoffs.firing import TIMER
 from handoffs.models import Handoff
-from handoffs.operations import rates
-from handoffs.shapes import change_data, handoff_data
-from handoffs.timers import verdict_of
-from opsportal import ids
+from handoffs.operations.change import Change
+from handoffs.operations.ledger import Ledger
 from opsportal.approvals.models import Approval
-from opsportal.audit import operations as audit
-from opsportal.audit.engine import Actor, Draft, Subject
+from opsportal.audit.engine import Actor
 from opsportal.audit.models import Entry
 from opsportal.audit.sentences import sentence
 from opsportal.imports.registry import Undoing
-from opsportal.notify import operations as notify
-from opsportal.notify.engine import Event
 
 SLICE = 500
 # What follows for every record of a rule or reason from a decision about that.
@@ -41,13 +36,13 @@ def remove(keys: Sequence[str], last_entry: int, *, file_name: str, actor: Actor
         locked += Handoff.objects.with_names().select_for_update(of=("self",)).filter(pk__in=some).order_by("pk")
     done = look_back(keys, last_entry)
     gone = [one for one in locked if str(one.pk) not in done.kept]
-    rates.mark_days(rates.settled_days(gone))
     for at in range(0, len(gone), SLICE):
-        some_gone = gone[at : at + SLICE]
-        audit.record_many(_draft(one, file_name, actor, now) for one in some_gone)
-        if events := [event for one in some_gone for event in _events(one, now)]:
-            notify.publish_many(events, now)
-        Handoff.objects.filter(pk__in=[one.pk for one in some_gone]).delete()
+        ledger = Ledger(now)
+        for one in gone[at : at + SLICE]:
+            change = Change(one, [], actor, now, Change.facts_of(one))
+            change.note("removed", file=file_name)
+            ledger.remove(change)
+        ledger.write()
     return done
 
 
@@ -68,33 +63,3 @@ def _touched(keys: Sequence[str], last_entry: int) -> dict[str, str]:
     for known in Handoff.objects.filter(pk__in=keys, from_case=True).values_list("pk", flat=True):
         found.setdefault(str(known), "Events of its case belong to it.")
     return found
-
-
-def _draft(handoff: Handoff, file_name: str, actor: Actor, now: datetime) -> Draft:
-    return Draft(
-        actor=actor,
-        action="handoff.removed",
-        subject=Subject("handoff", str(handoff.pk), handoff.subject),
-        at=now,
-        trace_id=handoff.trace_id,
-        rule=handoff.rule.slug,
-        team=handoff.rule.team.slug if handoff.rule.team else "",
-        before=change_data(handoff),
-        extra={"file": file_name},
-    )
-
-
-def _events(handoff: Handoff, now: datetime) -> list[Event]:
-    """Subscribers heard of a live record, so they hear that it is gone."""
-    if handoff.historical or handoff.shadow:
-        return []
-    return [
-        Event(
-            event_type="handoff.removed",
-            data=handoff_data(handoff, verdict_of(handoff, [], now)),
-            team=handoff.rule.team.slug if handoff.rule.team else "",
-            trace_id=handoff.trace_id,
-            key=f"handoff.removed:{ids.new_id().hex}",
-            about=str(handoff.pk),
-        )
-    ]

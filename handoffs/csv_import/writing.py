@@ -6,23 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from handoffs import bulk
 from handoffs.csv_import.reading import Facts, HandoffRow, RowReader
 from handoffs.models import Handoff, Rule
-from handoffs.operations import rates
 from handoffs.operations.change import Change
+from handoffs.operations.ledger import Ledger
 from handoffs.operations.records import build_handoff, creation_of, flag_late_arrival
 from handoffs.queries.reasons import KnownReasons, fold, known_reasons
 from handoffs.states import is_running
-from opsportal.audit import operations as audit
-from opsportal.audit.engine import Actor, Draft
+from opsportal.audit.engine import Actor
 from opsportal.calendars.queries import current_version
 from opsportal.identity.models import Team
 from opsportal.imports.models import ImportedRow
 from opsportal.imports.registry import Item
 from opsportal.imports.states import RowState
-from opsportal.notify import operations as notify
-from opsportal.notify.engine import Event
 
 SLICE = 500  # parameters of one lookup
 NOT_SAID = "not said in the file"
@@ -64,23 +60,22 @@ class HandoffReader:
         writing = Writing(self.rule, actor, now)
         for item in items:
             writing.add(item, batch)
-        writing.write()
+        writing.ledger.write()
 
 
 @dataclass(slots=True)
 class Writing:
-    """Handoffs about to be written, and what is to be said of them."""
+    """Rows on their way into a ledger."""
 
     rule: Rule
     actor: Actor
     now: datetime
-    handoffs: list[Handoff] = field(default_factory=list)
-    drafts: list[Draft] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    ledger: Ledger = field(init=False)
     calendar_version: Any = field(init=False)
     reasons: KnownReasons = field(init=False)
 
     def __post_init__(self) -> None:
+        self.ledger = Ledger(self.now)
         self.calendar_version = current_version(self.rule.terms.calendar.slug)
         self.reasons = known_reasons()
 
@@ -91,20 +86,11 @@ class Writing:
         change = creation_of(handoff, actor=self.actor, now=self.now)
         change.notes[0].extra["import"] = str(batch)
         _happen(change, row.facts)
-        verdict = change.settle()
+        change.settle()
         flag_late_arrival(handoff, self.now)
         if handoff.missed and row.facts.breach_reason:
             handoff.breach_reason = self._reason(row.facts.breach_reason)
-        self.handoffs.append(handoff)
-        self.drafts += change.drafts()
-        self.events += change.events(verdict)
-
-    def write(self) -> None:
-        bulk.insert(Handoff, self.handoffs)
-        rates.mark_days(rates.settled_days(self.handoffs))
-        audit.record_many(self.drafts)
-        if self.events:
-            notify.publish_many(self.events, self.now)
+        self.ledger.open(change)
 
     def _reason(self, text: str) -> str:
         listed = self.reasons.find(text)

@@ -156,9 +156,9 @@ class Change:
         if self.notices:
             notify.tell_many(self.notices, self.now)
 
-    def drafts(self) -> list[Draft]:
-        """The notes as entries of the trail, with what has changed."""
-        after = change_data(self.handoff)
+    def drafts(self, *, is_gone: bool = False) -> list[Draft]:
+        """The notes as entries of the trail, with what has changed; of a record that goes, all that it was."""
+        after = {} if is_gone else change_data(self.handoff)
         return [self._draft(note, after) for note in self.notes]
 
     def void_proposals(self) -> None:
@@ -185,7 +185,7 @@ class Change:
             self.note("breached", when=" by the time it stopped")
 
     def _draft(self, note: Note, after: dict[str, Any]) -> Draft:
-        changed = [key for key in after if self.before.get(key) != after[key]]
+        changed = [key for key in {**self.before, **after} if self.before.get(key) != after.get(key)]
         handoff = self.handoff
         return Draft(
             actor=self.actor,
@@ -198,7 +198,7 @@ class Change:
             occurred_at=note.occurred_at,
             reason=note.reason,
             before={key: self.before[key] for key in changed if key in self.before},
-            after={key: after[key] for key in changed},
+            after={key: after[key] for key in changed if key in after},
             extra=note.extra,
         )
 

@@ -27,9 +27,7 @@ WRITERS = {
     "handoffs/operations/lifecycle.py": "an earlier cycle is frozen within a Change",
     "handoffs/operations/records.py": "a new record runs",
     "handoffs/operations/reasons.py": "marks what follows a reason",
-    "handoffs/reading.py": "Book.write marks",
-    "handoffs/csv_import/writing.py": "Writing.write marks",
-    "handoffs/csv_import/undoing.py": "remove marks",
+    "handoffs/operations/ledger.py": "Ledger.write marks",
     "handoffs/sweep.py": "moves owners and stages of what runs; neither counts",
 }
 WRITES = re.compile(
