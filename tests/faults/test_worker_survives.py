@@ -127,13 +127,16 @@ def test_a_machine_too_slow_for_the_limit_is_given_more(database: Database, log:
             assert is_beating or not rests, "a new cluster alone is no reason to rest"
             return is_beating
 
+        def stays() -> bool:
+            """A first beat and the kill before it can cross on a busy machine: a second look tells."""
+            wait_for(is_back, 90, lambda: tail(log))
+            kills = running.restart_count()
+            assert 1 <= kills <= 6  # after 1, 2, 4 … seconds: how many depends on how busy the machine is besides
+            time.sleep(8)  # eight times the limit
+            return running.restart_count() == kills and running.beat_age() < 20
+
         began = time.monotonic()
-        wait_for(is_back, 90, lambda: tail(log))
-        kills = running.restart_count()
-        assert 1 <= kills <= 6  # after 1, 2, 4 … seconds: how many it takes depends on how busy the machine is besides
-        time.sleep(8)  # eight times the limit
-        assert running.restart_count() == kills, tail(log)
-        assert running.beat_age() < 20
+        wait_for(stays, 90, lambda: tail(log))
 
 
 def test_a_worker_whose_row_is_gone_enters_it_again(database: Database, log: Path):
