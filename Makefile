@@ -48,8 +48,8 @@ relations: $(DEVELOPMENT)
 	$(PYTEST) --quiet --db postgres tests/architecture/test_migrations.py
 
 lock: $(DEVELOPMENT) ## write both lock files from pyproject.toml; UPGRADE=1 takes newer versions
-	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --output-file requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
 
 reference: $(DEVELOPMENT) ## write the reference part of docs/api.md from the schema
 	$(BIN)/python .ci/api_reference.py

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "opsportal.notify",
     "opsportal.integrations",
     "handoffs",
+    "slos",
     "opsportal.portal",
     "opsportal.workbench",
     "django.contrib.admin",
@@ -262,6 +263,7 @@ LOGGING = {
     "loggers": {
         "opsportal": {"handlers": ["stderr"], "level": env.str("OPSPORTAL_LOG_LEVEL", default="INFO")},
         "handoffs": {"handlers": ["stderr"], "level": env.str("OPSPORTAL_LOG_LEVEL", default="INFO")},
+        "slos": {"handlers": ["stderr"], "level": env.str("OPSPORTAL_LOG_LEVEL", default="INFO")},
     },
 }
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("opsportal.notify.urls")),
     path("", include("opsportal.integrations.urls")),
     path("", include("handoffs.urls")),
+    path("", include("slos.urls")),
     path("api/v1/", include("opsportal.api_urls")),
     path("api/", include("opsportal.api.urls")),
     path("admin/", admin.site.urls),

@@ -1,0 +1,99 @@
+"""Facts: how the areas of this room report one and say that it is over, and how a room above claims and settles it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from opsportal.audit import operations as audit
+from opsportal.audit.engine import Actor, Draft, Subject
+from opsportal.catalog.models import Automation
+from slos.models import Fact, Heartbeat, Slo
+from slos.states import FactKind
+
+GRACE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an area reports. `key` makes it once, whatever reports it how often."""
+
+    key: str
+    kind: FactKind
+    sentence: str
+    occurred_at: datetime
+    automation: Automation | None = None
+    heartbeat: Heartbeat | None = None
+    slo: Slo | None = None
+    trace_id: str = ""
+    grace: timedelta = GRACE
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@transaction.atomic
+def raise_facts(news: Sequence[News], *, now: datetime) -> int:
+    """Enter what is new; answers how many are. Several sweepers may report the same."""
+    known = set(Fact.objects.filter(key__in=[one.key for one in news]).values_list("key", flat=True))
+    fresh = [one for one in news if one.key not in known]
+    Fact.objects.bulk_create([_row(one, now) for one in fresh], ignore_conflicts=True)
+    return len(fresh)
+
+
+def end_facts(keys: Sequence[str], *, at: datetime) -> int:
+    """Say that these are over since `at`; those that are over stay as they are."""
+    return Fact.objects.going_on().filter(key__in=keys).update(ended_at=at)
+
+
+@transaction.atomic
+def claim_fact(fact: Fact, *, claimed_by: str, actor: Actor, now: datetime) -> bool:
+    """Take a fact; of two who try at once one gets it. `claimed_by` names what it became (an alert, a schedule)."""
+    unclaimed = Fact.objects.unclaimed().filter(pk=fact.pk)
+    if unclaimed.update(claimed_at=now, claimed_by=claimed_by[:150]) == 0:
+        return False
+    _record(fact, "claimed", actor=actor, now=now, claimed_by=claimed_by)
+    return True
+
+
+@transaction.atomic
+def resolve_fact(fact: Fact, *, resolution: str, actor: Actor, now: datetime) -> bool:
+    """Say what came of it. A fact is resolved once."""
+    if Fact.objects.filter(pk=fact.pk, resolved_at=None).update(resolved_at=now, resolution=resolution[:240]) == 0:
+        return False
+    _record(fact, "resolved", actor=actor, now=now, resolution=resolution)
+    return True
+
+
+def _row(news: News, now: datetime) -> Fact:
+    team = news.automation.team if news.automation else None
+    return Fact(
+        key=news.key,
+        kind=news.kind.value,
+        automation=news.automation,
+        heartbeat=news.heartbeat,
+        slo=news.slo,
+        team=team.slug if team else "",
+        sentence=news.sentence[:240],
+        trace_id=news.trace_id,
+        occurred_at=news.occurred_at,
+        noticed_at=now,
+        grace_until=now + news.grace,
+        data=news.data,
+    )
+
+
+def _record(fact: Fact, action: str, *, actor: Actor, now: datetime, **extra: str) -> None:
+    automation = fact.automation
+    subject = Subject("automation", automation.slug, automation.name) if automation else Subject("fact", fact.key)
+    audit.record(
+        Draft(
+            actor=actor,
+            action=f"slo.fact_{action}",
+            subject=subject,
+            at=now,
+            trace_id=fact.trace_id,
+            team=fact.team,
+            extra={"kind": fact.kind, **extra},
+        )
+    )

@@ -1,0 +1,28 @@
+"""What the room keeps: runs, heartbeats, objectives with their rollups, policies with their decisions, facts."""
+
+from slos.models.facts import Fact
+from slos.models.heartbeats import Flip, Heartbeat, HeartbeatRun, Ping
+from slos.models.objectives import Exclusion, Slo, SloPart, SloVersion
+from slos.models.policies import Decision, Policy, PolicyVersion
+from slos.models.rollups import DirtyMinute, RunBucket, SliBucket, Watermark
+from slos.models.runs import Run
+
+__all__ = [
+    "Decision",
+    "DirtyMinute",
+    "Exclusion",
+    "Fact",
+    "Flip",
+    "Heartbeat",
+    "HeartbeatRun",
+    "Ping",
+    "Policy",
+    "PolicyVersion",
+    "Run",
+    "RunBucket",
+    "SliBucket",
+    "Slo",
+    "SloPart",
+    "SloVersion",
+    "Watermark",
+]
