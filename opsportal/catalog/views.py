@@ -12,7 +12,7 @@ from opsportal import clock
 from opsportal.audit import queries as audit
 from opsportal.audit import sentences
 from opsportal.audit.models import Entry
-from opsportal.catalog import operations, queries, tables
+from opsportal.catalog import operations, queries, registry, tables
 from opsportal.catalog.forms import ActivationForm, AutomationForm
 from opsportal.catalog.models import Automation, AutomationQuerySet
 from opsportal.catalog.states import TRANSITIONS, AutomationState
@@ -54,6 +54,7 @@ def automation_page(request: HttpRequest, slug: str) -> HttpResponseBase:
         "may_edit": queries.may_edit(automation, principal_of(request)),
         "may_activate": AutomationState.ACTIVE in TRANSITIONS[state],
         "form": ActivationForm(),
+        "panels": registry.panels_of(request, automation, now),
         "history": [_step(entry) for entry in audit.entries_of("automation", automation.slug).reverse()[:20]],
     }
     return render(request, "catalog/automation.html", context)

@@ -1,0 +1,94 @@
+"""What rooms above add to an automation: panels of its page, questions of its readiness, its use against its limits.
+
+A room registers from AppConfig.ready. The catalogue knows none of them.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from opsportal.catalog.models import Automation
+
+# Answers what the panel's template shows, or None where there is nothing to show.
+PanelContext = Callable[[HttpRequest, Automation, datetime], Mapping[str, Any] | None]
+# Of these automations the keys of those that have what is asked for; one query for all of them.
+Have = Callable[[Collection[Automation]], set[int]]
+# How much of each limit is used now: limit key -> figure, for the keys it can tell of.
+Usage = Callable[[Automation, datetime], Mapping[str, Decimal | int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A section of the automation page. The template draws its own `<section class="section">` with its `<h2>`, and gets
+    what `context` answers, besides `automation`, `now` and the request.
+    """
+
+    name: str
+    template: str
+    context: PanelContext
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPanel:
+    name: str
+    html: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What readiness asks: `question` is the sentence shown while it is missing ("It has no SLO.")."""
+
+    key: str
+    question: str
+    have: Have
+    order: int
+
+
+_panels: dict[str, Panel] = {}
+_questions: dict[str, Question] = {}
+_usages: list[Usage] = []
+
+
+def register_panel(name: str, template: str, context: PanelContext, order: int = 50) -> None:
+    """Add a section to the automation page; a name registered again replaces the former."""
+    _panels[name] = Panel(name, template, context, order)
+
+
+def register_readiness(key: str, question: str, have: Have, order: int = 50) -> None:
+    """Have readiness ask for something that lives above. `question` says what is missing, as a sentence."""
+    _questions[key] = Question(key, question, have, order)
+
+
+def register_usage(usage: Usage) -> None:
+    """Tell how much of its limits (`Automation.limits`) an automation has used."""
+    if usage not in _usages:
+        _usages.append(usage)
+
+
+def panels_of(request: HttpRequest, automation: Automation, now: datetime) -> list[ShownPanel]:
+    """The sections rooms above have for this automation, in their order."""
+    found = []
+    for panel in sorted(_panels.values(), key=lambda each: (each.order, each.name)):
+        context = panel.context(request, automation, now)
+        if context is not None:
+            given = {"automation": automation, "now": now, **context}
+            found.append(ShownPanel(panel.name, render_to_string(panel.template, given, request)))
+    return found
+
+
+def questions() -> list[Question]:
+    return sorted(_questions.values(), key=lambda each: (each.order, each.key))
+
+
+def usage_of(automation: Automation, now: datetime) -> dict[str, Decimal | int]:
+    found: dict[str, Decimal | int] = {}
+    for usage in _usages:
+        found.update(usage(automation, now))
+    return found
