@@ -25,8 +25,8 @@ Usage = Callable[[Automation, datetime], Mapping[str, Decimal | int]]
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A section of the automation page. The template draws its own `<section class="section">` with its `<h2>`, and gets
-    what `context` answers, besides `automation`, `now` and the request.
+    """A section of the automation page. The template draws its own `<section class="section">` with its `<h2>` and
+    gets what `context` answers, besides `automation`, `now` and the request.
     """
 
     name: str

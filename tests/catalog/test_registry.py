@@ -1,7 +1,5 @@
 """What rooms above add to the page of an automation and to its readiness."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.test import Client
 
@@ -14,11 +12,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def empty_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_panels", {})
     monkeypatch.setattr(registry, "_questions", {})
     monkeypatch.setattr(registry, "_usages", [])
-    yield
+    return
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
-"""Automations and who answers for them; freezes that hold their changes back. No runs, no budgets: those live above."""
+"""Automations and who answers for them. No runs, no budgets: those live above."""
 
-from datetime import datetime
 from typing import Any, Self
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from opsportal.catalog.states import AutomationState
 from opsportal.identity.models import Person, Team
@@ -90,71 +89,3 @@ class Automation(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class FreezeQuerySet(models.QuerySet["Freeze"]):
-    def in_force(self, at: datetime) -> Self:
-        """Freezes whose interval [from_at, until) holds `at`, and that nobody has lifted by then."""
-        lifted = Q(lifted_at=None) | Q(lifted_at__gt=at)
-        return self.filter(lifted, from_at__lte=at, until__gt=at)
-
-    def covering(self, automation: Automation) -> Self:
-        return self.filter(
-            Q(scope=Freeze.Scope.ALL)
-            | Q(scope=Freeze.Scope.AUTOMATION, automation=automation)
-            | Q(scope=Freeze.Scope.TEAM, team__isnull=False, team=automation.team_id)
-        )
-
-
-class Freeze(models.Model):
-    """A stretch [from_at, until) in which features and experiments wait. Fixes and security never do.
-
-    `kind` says who wrote it and decides its way out: a budget's policy, a person, or a calendar (a year-end pause).
-    """
-
-    class Scope(models.TextChoices):
-        ALL = "all", "Everything"
-        TEAM = "team", "A team"
-        AUTOMATION = "automation", "One automation"
-
-    class Kind(models.TextChoices):
-        BUDGET = "budget", "Error budget"
-        MANUAL = "manual", "A person's decision"
-        CALENDAR = "calendar", "Planned pause"
-
-    scope = models.CharField(max_length=10, choices=Scope.choices)
-    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="freezes")
-    automation = models.ForeignKey(
-        Automation,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="freezes",
-    )
-    kind = models.CharField(max_length=10, choices=Kind.choices)
-    from_at = models.DateTimeField("from")
-    until = models.DateTimeField()
-    reason = models.CharField(max_length=240)
-    lifted_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField()
-
-    objects = FreezeQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-from_at", "-id"]
-        indexes = [models.Index(fields=["until", "from_at"], name="catalog_freeze_until")]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(until__gt=F("from_at")),
-                name="catalog_freeze_ends_after_start",
-            ),
-            models.CheckConstraint(
-                condition=Q(scope="all", team=None, automation=None)
-                | Q(scope="team", team__isnull=False, automation=None)
-                | Q(scope="automation", team=None, automation__isnull=False),
-                name="catalog_freeze_names_its_scope",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_scope_display()}: {self.reason}"
