@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from opsportal.catalog.models.automations import Automation
-from opsportal.identity.models import Team
+from opsportal.identity.models import Person, Team
 
 
 class FreezeQuerySet(models.QuerySet["Freeze"]):
