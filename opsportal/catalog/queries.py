@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from django.db.models import Q
 from django.urls import reverse
 
-from opsportal.catalog.models import Automation, Freeze
+from opsportal.catalog.models import Automation, ExperimentPermission, Freeze
 from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person
@@ -58,9 +59,21 @@ def gate(automation: Automation, *, change: str, at: datetime) -> Gate:
     if freeze is not None:
         return Gate(False, _held_back(freeze), freeze)
     if change == Change.EXPERIMENT:
-        # Experiments spend budget on purpose: they wait for a policy's explicit permission.
-        return Gate(False, "Experiments need the permission of a budget policy, and none has been given.")
+        return _experiment(get_permission(automation, at))
     return Gate(True, "No freeze is in force here.")
+
+
+def _experiment(permission: ExperimentPermission | None) -> Gate:
+    """Experiments spend budget on purpose: they wait for a policy's explicit permission."""
+    if permission is None:
+        return Gate(False, "Experiments need the permission of a budget policy, and none has been given.")
+    return Gate(True, f"A budget policy allows experiments here: {permission.reason.rstrip('.')}.")
+
+
+def get_permission(automation: Automation, at: datetime) -> ExperimentPermission | None:
+    """What a budget policy says in favour of experiments with an automation, or None."""
+    rows = ExperimentPermission.objects.filter(Q(until=None) | Q(until__gt=at), automation=automation, from_at__lte=at)
+    return rows.first()
 
 
 def get_freeze(automation: Automation, at: datetime) -> Freeze | None:
