@@ -1,6 +1,6 @@
 """Facts: how the areas of this room report one and say that it is over, and how a room above claims and settles it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,9 @@ from django.db import transaction
 from opsportal.audit import operations as audit
 from opsportal.audit.engine import Actor, Draft, Subject
 from opsportal.catalog.models import Automation
+from opsportal.identity.models import Team
 from slos.models import Fact, Heartbeat, Slo
+from slos.models.facts import FactQuerySet
 from slos.states import FactKind
 
 GRACE = timedelta(minutes=5)
@@ -18,7 +20,9 @@ GRACE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What an area reports. `key` makes it once, whatever reports it how often."""
+    """What an area reports. `key` makes it once, whatever reports it how often. Of one `episode` a second fact is not
+    entered while the first goes on: two sweepers that notice the same at different instants enter one.
+    """
 
     key: str
     kind: FactKind
@@ -27,6 +31,7 @@ class News:
     automation: Automation | None = None
     heartbeat: Heartbeat | None = None
     slo: Slo | None = None
+    episode: str = ""
     trace_id: str = ""
     grace: timedelta = GRACE
     data: dict[str, Any] = field(default_factory=dict)
@@ -36,14 +41,31 @@ class News:
 def raise_facts(news: Sequence[News], *, now: datetime) -> int:
     """Enter what is new; answers how many are. Several sweepers may report the same."""
     known = set(Fact.objects.filter(key__in=[one.key for one in news]).values_list("key", flat=True))
-    fresh = [one for one in news if one.key not in known]
+    going_on = episodes_going_on([one.episode for one in news if one.episode])
+    fresh = [one for one in news if one.key not in known and one.episode not in going_on]
     Fact.objects.bulk_create([_row(one, now) for one in fresh], ignore_conflicts=True)
     return len(fresh)
 
 
 def end_facts(keys: Sequence[str], *, at: datetime) -> int:
     """Say that these are over since `at`; those that are over stay as they are."""
-    return Fact.objects.going_on().filter(key__in=keys).update(ended_at=at)
+    return _end(Fact.objects.filter(key__in=keys), at)
+
+
+def end_episodes(episodes: Collection[str], *, at: datetime) -> int:
+    """Say that the facts of these episodes are over since `at`."""
+    return _end(Fact.objects.filter(episode__in=episodes), at) if episodes else 0
+
+
+def episodes_going_on(episodes: Collection[str]) -> set[str]:
+    """Which of these episodes have a fact that goes on."""
+    rows = Fact.objects.going_on().filter(episode__in=episodes)
+    return set(rows.values_list("episode", flat=True)) if episodes else set()
+
+
+def _end(facts: FactQuerySet, at: datetime) -> int:
+    """One that began after `at` by another sweeper's clock stays for the next round."""
+    return facts.going_on().filter(occurred_at__lte=at).update(ended_at=at)
 
 
 @transaction.atomic
@@ -66,10 +88,11 @@ def resolve_fact(fact: Fact, *, resolution: str, actor: Actor, now: datetime) ->
 
 
 def _row(news: News, now: datetime) -> Fact:
-    team = news.automation.team if news.automation else None
+    team = _team_of(news)
     return Fact(
         key=news.key,
         kind=news.kind.value,
+        episode=news.episode,
         automation=news.automation,
         heartbeat=news.heartbeat,
         slo=news.slo,
@@ -81,6 +104,12 @@ def _row(news: News, now: datetime) -> Fact:
         grace_until=now + news.grace,
         data=news.data,
     )
+
+
+def _team_of(news: News) -> Team | None:
+    """Whose news it is: the automation's, else the SLO's or the heartbeat's own team."""
+    holders = (news.automation, news.slo, news.heartbeat)
+    return next((one.team for one in holders if one is not None and one.team is not None), None)
 
 
 def _record(fact: Fact, action: str, *, actor: Actor, now: datetime, **extra: str) -> None:

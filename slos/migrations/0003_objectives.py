@@ -239,6 +239,12 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="slo",
             constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["draft", "active", "retired"])), name="slos_slo_state_known"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="slo",
+            constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("window_days__gte", 1), ("window_kind", "rolling"), ("window_unit", "")),
                     models.Q(

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -37,6 +39,7 @@ class Migration(migrations.Migration):
                         max_length=20,
                     ),
                 ),
+                ("episode", models.CharField(blank=True, max_length=120)),
                 ("team", models.CharField(blank=True, max_length=60)),
                 ("sentence", models.CharField(max_length=240)),
                 ("trace_id", models.CharField(blank=True, max_length=64)),
@@ -45,6 +48,7 @@ class Migration(migrations.Migration):
                 ("noticed_at", models.DateTimeField()),
                 ("grace_until", models.DateTimeField()),
                 ("told_at", models.DateTimeField(blank=True, null=True)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
                 ("claimed_at", models.DateTimeField(blank=True, null=True)),
                 ("claimed_by", models.CharField(blank=True, max_length=150)),
                 ("resolved_at", models.DateTimeField(blank=True, null=True)),
@@ -109,6 +113,22 @@ class Migration(migrations.Migration):
             model_name="fact",
             index=models.Index(condition=models.Q(("ended_at", None)), fields=["kind"], name="slos_fact_going_on"),
         ),
+        migrations.AddIndex(
+            model_name="fact",
+            index=models.Index(
+                condition=models.Q(("closed_at", None), ("ended_at__isnull", False), ("told_at__isnull", False)),
+                fields=["ended_at"],
+                name="slos_fact_to_close",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="fact",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None), models.Q(("episode", ""), _negated=True)),
+                fields=("episode",),
+                name="slos_fact_one_episode",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="fact",
             constraint=models.CheckConstraint(
@@ -125,6 +145,47 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("ended_at", None), ("ended_at__gte", models.F("occurred_at")), _connector="OR"),
                 name="slos_fact_ends_after_start",
+            ),
+        ),
+        migrations.CreateModel(
+            name="Watch",
+            fields=[
+                (
+                    "automation",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="watch",
+                        serialize=False,
+                        to="catalog.automation",
+                    ),
+                ),
+                ("watches_volume", models.BooleanField(default=True)),
+                (
+                    "volume_rule",
+                    models.CharField(
+                        choices=[("test", "test"), ("factor", "factor"), ("both", "both")], default="test", max_length=6
+                    ),
+                ),
+                ("volume_factor", models.DecimalField(decimal_places=2, default=Decimal("3"), max_digits=6)),
+                ("watches_drift", models.BooleanField(default=True)),
+                ("drift_factor", models.DecimalField(decimal_places=2, default=Decimal("2"), max_digits=6)),
+                ("false_alarms_per_year", models.DecimalField(decimal_places=2, default=Decimal("2"), max_digits=6)),
+                ("looked_until", models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                "verbose_name_plural": "watches",
+            },
+        ),
+        migrations.AddIndex(
+            model_name="watch",
+            index=models.Index(fields=["looked_until"], name="slos_watch_looked"),
+        ),
+        migrations.AddConstraint(
+            model_name="watch",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("drift_factor__gt", 1), ("false_alarms_per_year__gt", 0), ("volume_factor__gt", 1)),
+                name="slos_watch_can_fire",
             ),
         ),
     ]

@@ -1,6 +1,6 @@
 """What the room keeps: runs, heartbeats, objectives with their rollups, policies with their decisions, facts."""
 
-from slos.models.facts import Fact
+from slos.models.facts import Fact, Watch
 from slos.models.heartbeats import Flip, Heartbeat, HeartbeatRun, Ping
 from slos.models.objectives import Exclusion, Slo, SloPart, SloVersion
 from slos.models.policies import Decision, Policy, PolicyVersion
@@ -24,5 +24,6 @@ __all__ = [
     "Slo",
     "SloPart",
     "SloVersion",
+    "Watch",
     "Watermark",
 ]

@@ -1,9 +1,11 @@
 """Objectives: what is promised of an automation, in numbered versions, and the time that does not count."""
 
+from decimal import Decimal
 from typing import Any, Self
 
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 
 from handoffs.models import Rule
 from opsportal.catalog.models import SLUG, Automation
@@ -64,6 +66,7 @@ class Slo(models.Model):
         ordering = ["slug"]
         constraints = [
             models.CheckConstraint(condition=Q(target__gt=0, target__lt=100), name="slos_slo_target_in_range"),
+            models.CheckConstraint(condition=Q(state__in=[one.value for one in SloState]), name="slos_slo_state_known"),
             models.CheckConstraint(
                 condition=Q(window_kind="rolling", window_days__gte=1, window_unit="")
                 | (Q(window_kind="calendar", window_days=None) & ~Q(window_unit="")),
@@ -73,6 +76,14 @@ class Slo(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("slos:detail", args=[self.slug])
+
+    @property
+    def budget_share(self) -> Decimal:
+        """B = 1 - target: the share of valid events, or of the window, that may be bad."""
+        return 1 - self.target / 100
 
 
 class SloPart(models.Model):
@@ -112,8 +123,19 @@ class SloVersion(models.Model):
         return f"{self.slo} v{self.number}"
 
 
+class ExclusionQuerySet(models.QuerySet["Exclusion"]):
+    def in_force(self) -> Self:
+        return self.exclude(approved_at=None).filter(withdrawn_at=None)
+
+    def of(self, slo: Slo) -> Self:
+        """Those of the SLO itself and those of its automation."""
+        return self.filter(Q(slo=slo) | Q(automation__isnull=False, automation=slo.automation_id))
+
+
 class Exclusion(models.Model):
-    """A stretch [from_at, until) that does not count (maintenance). In force once `approved_at` stands."""
+    """A stretch [from_at, until) that does not count (maintenance). In force once `approved_at` stands and until it is
+    withdrawn. `approved_by` is the second person of a retroactive one; a planned one needs none.
+    """
 
     slo = models.ForeignKey(Slo, null=True, blank=True, on_delete=models.CASCADE, related_name="exclusions")
     automation = models.ForeignKey(
@@ -127,6 +149,8 @@ class Exclusion(models.Model):
     approved_by = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+
+    objects = ExclusionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-from_at", "-id"]
