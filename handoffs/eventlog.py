@@ -18,6 +18,7 @@ from psycopg.errors import UniqueViolation
 
 from handoffs.models import CaseEvent, EventKey
 from opsportal import ids, trace
+from opsportal.api.lines import Recorded
 
 SCOPE = "event"
 FEW = 100  # up to so many keys travel as parameters
@@ -46,15 +47,6 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     event_id: str = ""
     trace_id: str = ""
     historical: bool = False
-
-
-class Recorded(msgspec.Struct, frozen=True, gc=False):
-    """`status` is created, duplicate, conflict or invalid; `id` that of the row in the log, where there is one."""
-
-    status: str
-    id: str | None
-    code: str | None = None
-    field: str | None = None
 
 
 CONFLICT = Recorded("conflict", None, "event_id_conflict", "event_id")

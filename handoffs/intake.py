@@ -2,18 +2,17 @@
 read through a mapping.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NoReturn
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from handoffs.events import NewEvent, record_event
+from handoffs.events import NewEvent, record_event, record_events
 from opsportal import trace
-from opsportal.api import parsers
-from opsportal.api.errors import Malformed
+from opsportal.api.lines import Intake, read_json, shaped
 from opsportal.audit.engine import Actor
 from opsportal.errors import InvalidInput
 from opsportal.integrations.models import Integration
@@ -24,24 +23,9 @@ Text120 = Annotated[str, msgspec.Meta(max_length=120)]
 Text60 = Annotated[str, msgspec.Meta(max_length=60)]
 Text64 = Annotated[str, msgspec.Meta(max_length=64)]
 
-MAX_LINE_BYTES = 256 * 1024
-
 # Where a Standard Webhooks message keeps what an event is made of, unless the integration's mapping says otherwise.
 USUAL_PLACES = {"case_id": "data.id", "event_name": "type", "timestamp": "timestamp", "trace_id": "trace_id"}
 ACTOR_FIELDS = {"actor_kind": "kind", "actor_id": "id"}
-
-# What the schema's refusals are called outside. The messages are msgspec's.
-UNKNOWN, MISSING = re.compile(r"unknown field `([^`]*)`"), re.compile(r"missing required field `([^`]*)`")
-CODES = (
-    (re.compile(r"of length >="), "blank"),
-    (re.compile(r"of length <="), "max_length"),
-    (re.compile(r"^Expected `datetime` with"), "naive"),
-    (re.compile(r"^Expected "), "wrong_type"),
-    (re.compile(r"^Invalid enum"), "invalid_choice"),
-    (re.compile(r"out of range"), "number_too_large"),
-)
-
-WHITESPACE, NOT_A_COUNT = b" \t\r\n", -(2**62)
 
 
 class EventActor(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
@@ -69,23 +53,20 @@ class EventLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
 
 
 def read_line(raw: bytes, *, source: str = "") -> NewEvent:
-    """One event in one line of JSON. `source` overrules the line's own.
-
-    Raises InvalidInput with a code, and at the field where there is one: NUL, lone surrogates, duplicate keys, nesting
-    beyond 64, numbers beyond 64 bits, unknown fields and wrong types are refused as everywhere in the API.
+    """One event in one line of JSON. `source` overrules the line's own. Raises InvalidInput with a code, and at the
+    field where there is one.
     """
-    if len(raw) > MAX_LINE_BYTES:
-        raise InvalidInput("too_long", f"A line has at most {MAX_LINE_BYTES} bytes.")
-    return read_event(_object(raw), source=source)
+    return read_event(read_json(raw), source=source)
 
 
 def read_event(raw: Any, *, source: str = "") -> NewEvent:
     """One event of the API's shape, read by a strict parser. Raises InvalidInput with a code, at its field."""
-    try:
-        line = msgspec.convert(raw, EventLine)
-    except msgspec.ValidationError as error:
-        _refuse(error)
-    return new_event(line, source=source)
+    return new_event(shaped(raw, EventLine), source=source)
+
+
+def intake_of(read: Callable[[Any], NewEvent], *, actor: Actor, now: datetime) -> Intake[NewEvent]:
+    """Takes lines that `read` understands as events, on behalf of somebody."""
+    return Intake(read, partial(record_events, actor=actor, now=now))
 
 
 def new_event(line: EventLine, *, source: str = "") -> NewEvent:
@@ -121,53 +102,6 @@ def receive_webhook(integration: Integration, payload: Any, now: datetime) -> di
     actor = Actor("token", f"integration:{integration.pk}", integration.name)
     recorded = record_event(new=new, actor=actor, now=now)
     return {"status": recorded.status, "id": recorded.id}
-
-
-# --- reading JSON quickly, and as strictly as the parser of the API ---
-
-
-def _object(raw: bytes) -> Any:
-    """The JSON value of a line. msgspec sees neither duplicate keys nor NUL; where there may be any, the strict parser
-    decides, and so it does about everything that msgspec refuses.
-    """
-    if b"\\u" not in raw:
-        try:
-            value = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
-        else:
-            # Each key is followed by `":`. More of these than distinct keys may mean that one stands twice.
-            if type(value) is dict and _count_keys(value, 1) == raw.translate(None, WHITESPACE).count(b'":'):
-                return value
-    try:
-        return parsers.loads(raw)
-    except Malformed as error:
-        raise InvalidInput(str(error.get_codes()), str(error.detail)) from None
-
-
-def _count_keys(value: dict[str, Any] | list[Any], depth: int) -> int:
-    """How many keys there are, at every depth; none of them counts where something is too deep or too large."""
-    if depth > parsers.MAX_DEPTH:
-        return NOT_A_COUNT
-    count, inner = (len(value), value.values()) if isinstance(value, dict) else (0, value)
-    for one in inner:
-        kind = type(one)
-        if kind is dict or kind is list:
-            count += _count_keys(one, depth + 1)
-        elif isinstance(one, int) and not -parsers.MAX_INTEGER <= one <= parsers.MAX_INTEGER:
-            return NOT_A_COUNT
-    return count
-
-
-def _refuse(error: msgspec.ValidationError) -> NoReturn:
-    """The schema's refusal with a code of ours, at the field it names."""
-    message, _, place = str(error).partition(" - at `")
-    path = "" if place.startswith("key") else place.strip("`").removeprefix("$").strip(".")
-    for pattern, code in ((UNKNOWN, "unknown_field"), (MISSING, "required")):
-        if found := pattern.search(message):
-            raise InvalidInput(code, f"{message}.", field=".".join(filter(None, (path, found[1])))) from None
-    code = next((code for pattern, code in CODES if pattern.search(message)), "invalid")
-    raise InvalidInput(code, f"{message}.", field=path) from None
 
 
 def _name(text: str, field: str) -> str:

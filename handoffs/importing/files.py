@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from handoffs.importing.xes import read_xes
-from handoffs.intake import MAX_LINE_BYTES
+from opsportal.api.lines import MAX_LINE_BYTES
 from opsportal.errors import InvalidInput
 
 BLOCK = 256 * 1024

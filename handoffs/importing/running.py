@@ -14,10 +14,12 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
+from handoffs.events import NewEvent
 from handoffs.importing.files import LogFile
 from handoffs.importing.mapping import Reading, guess_mapping
-from handoffs.lines import Answer, Intake, Numbered
+from handoffs.intake import intake_of
 from handoffs.models import EventImport
+from opsportal.api.lines import Answer, Intake, Numbered
 from opsportal.audit import operations as audit
 from opsportal.audit.engine import Actor, Draft, Subject
 from opsportal.errors import InvalidInput
@@ -45,7 +47,7 @@ class Import:
         Raises Unusable where the file cannot be read on; what came before is taken.
         """
         row = self._checkpoint()
-        intake = Intake(self.reading.event, ACTOR, self.now)
+        intake = intake_of(self.reading.event, actor=ACTOR, now=self.now)
         intake.counts.update(row.counts)
         self.skipped = row.position
         records = enumerate(self.log.records(self._read), start=1)
@@ -73,7 +75,7 @@ class Import:
         self.share = share
 
     @transaction.atomic
-    def _take(self, intake: Intake, row: EventImport, chunk: list[tuple[int, Any]]) -> None:
+    def _take(self, intake: Intake[NewEvent], row: EventImport, chunk: list[tuple[int, Any]]) -> None:
         answers = intake.take_chunk(Numbered(number, (number, record)) for number, record in chunk)
         EventImport.objects.filter(pk=row.pk).update(
             position=chunk[-1][0], counts=intake.tally(), updated_at=self.now, finished_at=None

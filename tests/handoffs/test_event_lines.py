@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from handoffs import intake, lines
+from handoffs import intake
 from handoffs.models import CaseEvent, EventKey, Handoff
+from opsportal.api import lines
 from opsportal.errors import InvalidInput
 from tests.factories.api import assert_problem, caller
 from tests.factories.handoffs import make_rule
@@ -95,7 +96,7 @@ def test_the_same_stream_again_changes_nothing():
         (stream(line(1, timestamp="2026-01-05T09:00:00")), "naive", "timestamp"),
         (stream(line(1, timestamp="0001-01-01T00:00:00+14:00")), "overflow", "timestamp"),
         (stream(line(1, amount="1e400")), "number_too_large", "amount"),
-        (b'{"case_id":"' + b"x" * intake.MAX_LINE_BYTES + b'"}', "too_long", ""),
+        (b'{"case_id":"' + b"x" * lines.MAX_LINE_BYTES + b'"}', "too_long", ""),
     ],
 )
 def test_a_line_that_no_database_or_reader_should_see_is_refused(raw: bytes, code: str, field: str):
@@ -126,7 +127,7 @@ def test_a_packed_stream_is_unpacked():
 
 
 def test_a_bomb_is_bounded_and_what_came_before_is_kept(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("handoffs.api.events.MAX_BULK_BYTES", 100_000)
+    monkeypatch.setattr("opsportal.api.bulk.MAX_BULK_BYTES", 100_000)
     monkeypatch.setattr(lines, "CHUNK", 2)
     bomb = gzip.compress(stream(line(1), line(2), line(3)) + b" " * 10_000_000)
     assert_problem(bulk(bomb, Content_Encoding="gzip"), 413, "too_large")

@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from handoffs.importing.files import LogFile, Unusable
 from handoffs.importing.mapping import Reading, read_mapping
 from handoffs.importing.running import Import, mapping_of, sample
-from handoffs.lines import Answer
 from opsportal import clock
+from opsportal.api.lines import Answer
 from opsportal.errors import InvalidInput
 
 SHOWN, SHOWN_ROWS = 20, 5

@@ -1,0 +1,194 @@
+"""Many records at once, line by line: in chunks, each of which is one transaction, with one answer for each line.
+
+Whoever sends lines again after a broken connection gets `duplicate` for what was taken, so nothing is lost or doubled.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
+
+import msgspec
+
+from opsportal.api import parsers
+from opsportal.api.errors import Malformed, TooLarge
+from opsportal.errors import InvalidInput
+
+STATUSES = ("created", "updated", "duplicate", "conflict", "invalid")
+CHUNK = 5_000
+MAX_LINES = 1_000_000
+MAX_LINE_BYTES = 256 * 1024
+
+New = TypeVar("New")
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """What became of one record. `status` is one of STATUSES; `id` that of its row, where there is one."""
+
+    status: str
+    id: str | None
+    code: str | None = None
+    field: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What became of one line. `field` says where an invalid one is wrong."""
+
+    line: int
+    status: str
+    id: str | None
+    code: str | None = None
+    field: str | None = None
+
+
+class Numbered(NamedTuple):
+    line: int
+    raw: Any
+
+
+@dataclass(slots=True)
+class Intake(Generic[New]):
+    """Takes lines; `counts` says how many got which answer so far."""
+
+    read: Callable[[Any], New]  # raises InvalidInput; touches nothing but the line
+    record: Callable[[Sequence[New]], Sequence[Recorded]]  # one transaction; an answer for each, in order
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def take(self, lines: Iterable[Numbered], *, chunk: int = CHUNK) -> Iterator[list[Answer]]:
+        """Take the lines chunk by chunk; each chunk is committed when its answers come.
+
+        While the database writes one chunk the next is read, by one thread that touches nothing but the lines.
+        """
+        lines = iter(lines)
+        with ThreadPoolExecutor(max_workers=1) as reader:
+            ahead = reader.submit(self._read_chunk, islice(lines, chunk))
+            while several := ahead.result():
+                ahead = reader.submit(self._read_chunk, islice(lines, chunk))
+                yield self._record(several)
+
+    def take_chunk(self, lines: Iterable[Numbered]) -> list[Answer]:
+        """The answers in the order of the lines. What cannot be read is refused alone."""
+        return self._record(self._read_chunk(lines))
+
+    def _read_chunk(self, lines: Iterable[Numbered]) -> list[tuple[int, New | InvalidInput]]:
+        return [(line, self._read(raw)) for line, raw in lines]
+
+    def _read(self, raw: Any) -> New | InvalidInput:
+        try:
+            return self.read(raw)
+        except InvalidInput as error:
+            return error
+
+    def _record(self, several: list[tuple[int, New | InvalidInput]]) -> list[Answer]:
+        good = [one for _, one in several if not isinstance(one, InvalidInput)]
+        recorded = iter(self.record(good) if good else [])
+        answers = [
+            Answer(line, "invalid", None, one.code, one.field or None)
+            if isinstance(one, InvalidInput)
+            else _answer(line, next(recorded))
+            for line, one in several
+        ]
+        self.counts.update(one.status for one in answers)
+        return answers
+
+    def tally(self) -> dict[str, int]:
+        return {status: self.counts[status] for status in STATUSES}
+
+
+def _answer(line: int, recorded: Recorded) -> Answer:
+    return Answer(line, recorded.status, recorded.id, recorded.code, recorded.field)
+
+
+def split_lines(pieces: Iterable[bytes]) -> Iterator[Numbered]:
+    """The lines of a stream, numbered from 1; empty ones are passed over. Of a line that is too long only so much is
+    kept as shows that it is. Raises TooLarge beyond a million lines.
+    """
+    number, rest = 0, b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        for raw in whole:
+            number += 1
+            if raw.strip():
+                yield Numbered(number, raw)
+        if number >= MAX_LINES:
+            raise TooLarge(f"At most {MAX_LINES:,} lines are read at once.")
+        rest = rest[: MAX_LINE_BYTES + 1]
+    if rest.strip():
+        yield Numbered(number + 1, rest)
+
+
+# --- reading JSON quickly, and as strictly as the parser of the API ---
+
+# What the schema's refusals are called outside. The messages are msgspec's.
+UNKNOWN, MISSING = re.compile(r"unknown field `([^`]*)`"), re.compile(r"missing required field `([^`]*)`")
+CODES = (
+    (re.compile(r"of length >="), "blank"),
+    (re.compile(r"of length <="), "max_length"),
+    (re.compile(r"^Expected `datetime` with"), "naive"),
+    (re.compile(r"^Expected "), "wrong_type"),
+    (re.compile(r"^Invalid enum"), "invalid_choice"),
+    (re.compile(r"out of range"), "number_too_large"),
+)
+
+WHITESPACE, NOT_A_COUNT = b" \t\r\n", -(2**62)
+
+
+def read_json(raw: bytes) -> Any:
+    """The JSON value of a line. Raises InvalidInput with a code: NUL, lone surrogates, duplicate keys, nesting beyond
+    64 and numbers beyond 64 bits are refused as everywhere in the API.
+
+    msgspec sees neither duplicate keys nor NUL; where there may be any, the strict parser decides, and so it does
+    about everything that msgspec refuses.
+    """
+    if len(raw) > MAX_LINE_BYTES:
+        raise InvalidInput("too_long", f"A line has at most {MAX_LINE_BYTES} bytes.")
+    if b"\\u" not in raw:
+        try:
+            value = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        else:
+            # Each key is followed by `":`. More of these than distinct keys may mean that one stands twice.
+            if type(value) is dict and _count_keys(value, 1) == raw.translate(None, WHITESPACE).count(b'":'):
+                return value
+    try:
+        return parsers.loads(raw)
+    except Malformed as error:
+        raise InvalidInput(str(error.get_codes()), str(error.detail)) from None
+
+
+def shaped(raw: Any, shape: type[Shape]) -> Shape:
+    """A value of strictly read JSON as its declared shape. Raises InvalidInput with a code, at the field."""
+    try:
+        return msgspec.convert(raw, shape)
+    except msgspec.ValidationError as error:
+        _refuse(error)
+
+
+def _count_keys(value: dict[str, Any] | list[Any], depth: int) -> int:
+    """How many keys there are, at every depth; none of them counts where something is too deep or too large."""
+    if depth > parsers.MAX_DEPTH:
+        return NOT_A_COUNT
+    count, inner = (len(value), value.values()) if isinstance(value, dict) else (0, value)
+    for one in inner:
+        kind = type(one)
+        if kind is dict or kind is list:
+            count += _count_keys(one, depth + 1)
+        elif isinstance(one, int) and not -parsers.MAX_INTEGER <= one <= parsers.MAX_INTEGER:
+            return NOT_A_COUNT
+    return count
+
+
+def _refuse(error: msgspec.ValidationError) -> NoReturn:
+    """The schema's refusal with a code of ours, at the field it names."""
+    message, _, place = str(error).partition(" - at `")
+    path = "" if place.startswith("key") else place.strip("`").removeprefix("$").strip(".")
+    for pattern, code in ((UNKNOWN, "unknown_field"), (MISSING, "required")):
+        if found := pattern.search(message):
+            raise InvalidInput(code, f"{message}.", field=".".join(filter(None, (path, found[1])))) from None
+    code = next((code for pattern, code in CODES if pattern.search(message)), "invalid")
+    raise InvalidInput(code, f"{message}.", field=path) from None
