@@ -255,17 +255,22 @@ WATCHDOG_MAIL = env.list("OPSPORTAL_WATCHDOG_MAIL", default=[])
 WATCHDOG_PING_URL = env.str("OPSPORTAL_WATCHDOG_PING_URL", default="")
 
 # --- Logs: lines on standard error; the service manager keeps them and takes them off the host ---
+# `json`: one object a line, a line for each request, and what Django and libraries say as well (docs/metrics.md).
+LOG_FORMAT = env.str("OPSPORTAL_LOG_FORMAT", default="line")
+if LOG_FORMAT not in ("line", "json"):
+    raise ImproperlyConfigured("OPSPORTAL_LOG_FORMAT is line or json.")
+LOG_LEVEL = env.str("OPSPORTAL_LOG_LEVEL", default="INFO")
+_own_logger = {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": LOG_FORMAT == "line"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "opsportal.logs.LineFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {
-        "opsportal": {"handlers": ["stderr"], "level": env.str("OPSPORTAL_LOG_LEVEL", default="INFO")},
-        "handoffs": {"handlers": ["stderr"], "level": env.str("OPSPORTAL_LOG_LEVEL", default="INFO")},
-        "slos": {"handlers": ["stderr"], "level": env.str("OPSPORTAL_LOG_LEVEL", default="INFO")},
-    },
+    "formatters": {"line": {"()": "opsportal.logs.LineFormatter"}, "json": {"()": "opsportal.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "loggers": {"opsportal": _own_logger, "handoffs": _own_logger, "slos": _own_logger},
 }
+if LOG_FORMAT == "json":
+    LOGGING["root"] = {"handlers": ["stderr"], "level": "WARNING"}
+    LOGGING["loggers"] |= {"django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}}  # type: ignore[operator]
 
 # --- Outbound ---
 OUTBOUND_ALLOW = env.list("OPSPORTAL_OUTBOUND_ALLOW", default=[])
