@@ -8,10 +8,11 @@ from datetime import datetime
 from django.db import transaction
 
 from handoffs import eventlog
-from handoffs.eventlog import NewEvent, Recorded
+from handoffs.eventlog import NewEvent
 from handoffs.models import Rule
 from handoffs.reading import hold_cases, read_cases, rules_touched
 from handoffs.timers import SKEW
+from opsportal.api.lines import Recorded
 from opsportal.audit.engine import Actor
 from opsportal.errors import Conflict, InvalidInput
 
