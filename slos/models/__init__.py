@@ -5,12 +5,13 @@ from slos.models.heartbeats import Flip, Heartbeat, HeartbeatRun, Ping
 from slos.models.objectives import Exclusion, Slo, SloPart, SloVersion
 from slos.models.policies import Decision, Policy, PolicyVersion
 from slos.models.rollups import DirtyMinute, RunBucket, SliBucket, Watermark
-from slos.models.runs import Run
+from slos.models.runs import QueueGauge, Run, RunWatch
 
 __all__ = [
     "Decision",
     "DirtyMinute",
     "Exclusion",
+    "ExportedTotal",
     "Fact",
     "Flip",
     "Heartbeat",
@@ -18,12 +19,15 @@ __all__ = [
     "Ping",
     "Policy",
     "PolicyVersion",
+    "QueueGauge",
     "Run",
     "RunBucket",
+    "RunWatch",
     "SliBucket",
     "Slo",
     "SloPart",
     "SloVersion",
+    "UnmatchedReport",
     "Watch",
     "Watermark",
 ]

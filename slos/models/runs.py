@@ -1,4 +1,4 @@
-"""Runs of automations, as their platforms report them."""
+"""Runs of automations, as their platforms report them; how long their queues are; from when on somebody should look."""
 
 from typing import Any, Self
 
@@ -15,10 +15,12 @@ class RunQuerySet(models.QuerySet["Run"]):
 
 
 class Run(models.Model):
-    """One execution of an automation. (automation, run_id) is its identity; `body_hash` (SHA-256) tells a repeat from
-    a contradiction.
+    """One execution of an automation. (automation, run_id) is its identity; `body_hash` (SHA-256 of the report that
+    ended it, empty before) tells a repeat from a contradiction.
 
-    `occurred_at` is when what it carries happened (the trigger); freshness is finished_at - occurred_at.
+    `occurred_at` is when what it carries happened (the trigger); freshness is finished_at - occurred_at. A final run
+    without `duration_ms` did not say when it started: `started_at` is its end then. `said` notes which fields the
+    final report gave itself (slos.runs.engine.FILLED, a bit each); reports of its start fill the others.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -45,7 +47,8 @@ class Run(models.Model):
     items_out = models.BigIntegerField(null=True, blank=True)
     tags = models.JSONField(default=dict, blank=True)
     steps = models.JSONField(default=list, blank=True)
-    body_hash = models.BinaryField(max_length=32)
+    body_hash = models.BinaryField(max_length=32, default=bytes)
+    said = models.PositiveIntegerField(default=0)
     received_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -73,3 +76,37 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.automation} {self.run_id}"
+
+
+class RunWatch(models.Model):
+    """From when on an automation's runs need a look. Whatever is empty follows the rule for all (slos.runs.watching);
+    0 switches a check off.
+    """
+
+    automation = models.OneToOneField(Automation, primary_key=True, on_delete=models.CASCADE, related_name="run_watch")
+    max_runtime_seconds = models.PositiveIntegerField(null=True, blank=True)
+    max_runs_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    max_retries_per_run = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
+    min_items = models.PositiveIntegerField(null=True, blank=True)
+    empty_in_a_row = models.PositiveSmallIntegerField(null=True, blank=True)
+    max_queue_depth = models.PositiveBigIntegerField(null=True, blank=True)
+    max_queue_age_seconds = models.PositiveIntegerField(null=True, blank=True)
+    max_cost_per_month = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    updated_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"watch over {self.automation}"
+
+
+class QueueGauge(models.Model):
+    """How much waits in front of an automation, as it was last reported."""
+
+    automation = models.OneToOneField(
+        Automation, primary_key=True, on_delete=models.CASCADE, related_name="queue_gauge"
+    )
+    depth = models.PositiveBigIntegerField()
+    oldest_age_seconds = models.PositiveBigIntegerField(null=True, blank=True)
+    reported_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.depth} before {self.automation}"
