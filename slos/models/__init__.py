@@ -1,13 +1,15 @@
 """What the room keeps: runs, heartbeats, objectives with their rollups, policies with their decisions, facts."""
 
+from slos.models.exposition import ExportedTotal, UnmatchedReport
 from slos.models.facts import Fact, Watch
-from slos.models.heartbeats import Flip, Heartbeat, HeartbeatRun, Ping
+from slos.models.heartbeats import Flip, Heartbeat, HeartbeatRun, Ping, PingProject
 from slos.models.objectives import Exclusion, Slo, SloPart, SloVersion
-from slos.models.policies import Decision, Policy, PolicyVersion
+from slos.models.policies import BudgetFreeze, Decision, Policy, PolicyVersion, ShareLink, Standing
 from slos.models.rollups import DirtyMinute, RunBucket, SliBucket, Watermark
 from slos.models.runs import QueueGauge, Run, RunWatch
 
 __all__ = [
+    "BudgetFreeze",
     "Decision",
     "DirtyMinute",
     "Exclusion",
@@ -17,16 +19,19 @@ __all__ = [
     "Heartbeat",
     "HeartbeatRun",
     "Ping",
+    "PingProject",
     "Policy",
     "PolicyVersion",
     "QueueGauge",
     "Run",
     "RunBucket",
     "RunWatch",
+    "ShareLink",
     "SliBucket",
     "Slo",
     "SloPart",
     "SloVersion",
+    "Standing",
     "UnmatchedReport",
     "Watch",
     "Watermark",
