@@ -4,8 +4,6 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-import opsportal.ids
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -13,6 +11,27 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="PingProject",
+            fields=[
+                (
+                    "integration",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="ping_project",
+                        serialize=False,
+                        to="integrations.integration",
+                    ),
+                ),
+                ("ping_key", models.CharField(max_length=22, unique=True)),
+                ("readonly_key", models.CharField(max_length=32, unique=True)),
+                ("badge_key", models.UUIDField(default=uuid.uuid4, unique=True)),
+            ],
+            options={
+                "ordering": ["integration"],
+            },
+        ),
         migrations.CreateModel(
             name="Heartbeat",
             fields=[
@@ -30,7 +49,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", models.CharField(blank=True, max_length=100)),
-                ("code", models.UUIDField(default=opsportal.ids.new_id, unique=True)),
+                ("code", models.UUIDField(default=uuid.uuid4, unique=True)),
+                ("badge_key", models.UUIDField(default=uuid.uuid4, unique=True)),
+                ("ping_slug", models.CharField(blank=True, max_length=100)),
                 (
                     "kind",
                     models.CharField(
@@ -67,13 +88,18 @@ class Migration(migrations.Migration):
                 ),
                 ("last_ping_at", models.DateTimeField(blank=True, null=True)),
                 ("last_start_at", models.DateTimeField(blank=True, null=True)),
-                ("last_start_rid", models.UUIDField(blank=True, null=True)),
                 ("last_duration_ms", models.BigIntegerField(blank=True, null=True)),
                 ("due_at", models.DateTimeField(blank=True, null=True)),
                 ("down_at", models.DateTimeField(blank=True, null=True)),
                 ("unknown_since", models.DateTimeField(blank=True, null=True)),
                 ("ping_count", models.BigIntegerField(default=0)),
                 ("missed_count", models.PositiveIntegerField(default=0)),
+                ("minute_at", models.DateTimeField(blank=True, null=True)),
+                ("minute_count", models.PositiveIntegerField(default=0)),
+                ("hour_at", models.DateTimeField(blank=True, null=True)),
+                ("hour_count", models.PositiveIntegerField(default=0)),
+                ("runaway_since", models.DateTimeField(blank=True, null=True)),
+                ("version", models.BigIntegerField(default=0)),
                 ("created_at", models.DateTimeField()),
                 ("updated_at", models.DateTimeField()),
                 (
@@ -119,6 +145,8 @@ class Migration(migrations.Migration):
                 ("from_status", models.CharField(max_length=10)),
                 ("to_status", models.CharField(max_length=10)),
                 ("reason", models.CharField(blank=True, max_length=120)),
+                ("since", models.DateTimeField()),
+                ("reported_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "heartbeat",
                     models.ForeignKey(
@@ -188,8 +216,24 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="heartbeat",
             index=models.Index(
-                condition=models.Q(("down_at", None), _negated=True), fields=["down_at"], name="slos_heartbeat_down"
+                condition=models.Q(("down_at__isnull", False)), fields=["down_at"], name="slos_heartbeat_down"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="heartbeat",
+            index=models.Index(fields=["integration", "ping_slug"], name="slos_heartbeat_slug"),
+        ),
+        migrations.AddIndex(
+            model_name="heartbeat",
+            index=models.Index(
+                condition=models.Q(("runaway_since__isnull", False)),
+                fields=["runaway_since"],
+                name="slos_heartbeat_runaway",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="flip",
+            index=models.Index(condition=models.Q(("reported_at", None)), fields=["id"], name="slos_flip_unreported"),
         ),
         migrations.AddIndex(
             model_name="flip",

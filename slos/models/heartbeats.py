@@ -1,22 +1,48 @@
 """Heartbeats: who should give a sign of life when, the signs, and the changes of what is known."""
 
 from typing import Any, Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, Min, OuterRef, Q, Subquery
 
 from opsportal.catalog.models import SLUG, Automation
 from opsportal.identity.models import Team
 from opsportal.identity.queries import visible_teams
-from opsportal.ids import new_id
 from opsportal.integrations.models import Integration
 from slos.states import HeartbeatKind, HeartbeatStatus
 
 NO_RID = UUID(int=0)
 
 
+class PingProject(models.Model):
+    """The keys of one integration of the kind `healthchecks` beside its own: `ping_key` stands in ping addresses with a
+    slug, `readonly_key` reads the management API, `badge_key` stands in the addresses of badges.
+    """
+
+    integration = models.OneToOneField(
+        Integration, on_delete=models.CASCADE, primary_key=True, related_name="ping_project"
+    )
+    ping_key = models.CharField(max_length=22, unique=True)
+    readonly_key = models.CharField(max_length=32, unique=True)
+    badge_key = models.UUIDField(unique=True, default=uuid4)
+
+    class Meta:
+        ordering = ["integration"]
+
+    def __str__(self) -> str:
+        return str(self.integration)
+
+
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
+    def with_runs(self) -> Self:
+        """The same, each with `run_until`: the earliest deadline of the runs that have started, None without any."""
+        runs = HeartbeatRun.objects.filter(heartbeat=OuterRef("pk")).order_by().values("heartbeat")
+        return self.annotate(run_until=Subquery(runs.annotate(first=Min("deadline_at")).values("first")))
+
+    def running(self) -> Self:
+        return self.filter(Exists(HeartbeatRun.objects.filter(heartbeat=OuterRef("pk"))))
+
     def visible_to(self, principal: Any) -> Self:
         teams = visible_teams(principal)
         if teams is None:
@@ -33,7 +59,10 @@ class Heartbeat(models.Model):
 
     slug = models.CharField(max_length=100, validators=[SLUG], unique=True)
     name = models.CharField(max_length=100, blank=True)
-    code = models.UUIDField(unique=True, default=new_id)
+    code = models.UUIDField(unique=True, default=uuid4)  # of version 4: 122 random bits
+    badge_key = models.UUIDField(unique=True, default=uuid4)
+    # What the protocol calls the slug: several may share one, and it may be empty.
+    ping_slug = models.CharField(max_length=100, blank=True)
     automation = models.ForeignKey(
         Automation, null=True, blank=True, on_delete=models.PROTECT, related_name="heartbeats"
     )
@@ -56,13 +85,20 @@ class Heartbeat(models.Model):
     status = models.CharField(max_length=10, choices=[(one.value, one.value) for one in HeartbeatStatus], default="new")
     last_ping_at = models.DateTimeField(null=True, blank=True)
     last_start_at = models.DateTimeField(null=True, blank=True)
-    last_start_rid = models.UUIDField(null=True, blank=True)
     last_duration_ms = models.BigIntegerField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     down_at = models.DateTimeField(null=True, blank=True)
     unknown_since = models.DateTimeField(null=True, blank=True)
     ping_count = models.BigIntegerField(default=0)
     missed_count = models.PositiveIntegerField(default=0)
+    # The minute and the hour in hand, and since when there were more pings than `max_pings_per_hour`.
+    minute_at = models.DateTimeField(null=True, blank=True)
+    minute_count = models.PositiveIntegerField(default=0)
+    hour_at = models.DateTimeField(null=True, blank=True)
+    hour_count = models.PositiveIntegerField(default=0)
+    runaway_since = models.DateTimeField(null=True, blank=True)
+    # Counted up by every write: a ping decides by what it has read and commits only if nobody else wrote meanwhile.
+    version = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -70,7 +106,13 @@ class Heartbeat(models.Model):
 
     class Meta:
         ordering = ["slug"]
-        indexes = [models.Index(fields=["down_at"], name="slos_heartbeat_down", condition=~Q(down_at=None))]
+        indexes = [
+            models.Index(fields=["down_at"], name="slos_heartbeat_down", condition=Q(down_at__isnull=False)),
+            models.Index(fields=["integration", "ping_slug"], name="slos_heartbeat_slug"),
+            models.Index(
+                fields=["runaway_since"], name="slos_heartbeat_runaway", condition=Q(runaway_since__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.slug
@@ -128,10 +170,15 @@ class Flip(models.Model):
     from_status = models.CharField(max_length=10)
     to_status = models.CharField(max_length=10)
     reason = models.CharField(max_length=120, blank=True)
+    since = models.DateTimeField()  # when it began by the clock: for a missed ping the due instant
+    reported_at = models.DateTimeField(null=True, blank=True)  # when a sweep told it upwards as a fact
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["heartbeat", "at"], name="slos_flip_at")]
+        indexes = [
+            models.Index(fields=["heartbeat", "at"], name="slos_flip_at"),
+            models.Index(fields=["id"], name="slos_flip_unreported", condition=Q(reported_at=None)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.heartbeat} {self.from_status} -> {self.to_status}"
