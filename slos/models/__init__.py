@@ -5,19 +5,21 @@ from slos.models.facts import Fact, Watch
 from slos.models.heartbeats import Flip, Heartbeat, HeartbeatRun, Ping, PingProject
 from slos.models.objectives import Exclusion, Slo, SloPart, SloVersion
 from slos.models.policies import BudgetFreeze, Decision, Policy, PolicyVersion, ShareLink, Standing
-from slos.models.rollups import DirtyMinute, RunBucket, SliBucket, Watermark
+from slos.models.rollups import DirtyMinute, Downtime, OpenBucket, RunBucket, SliBucket, SloReading, Watermark
 from slos.models.runs import QueueGauge, Run, RunWatch
 
 __all__ = [
     "BudgetFreeze",
     "Decision",
     "DirtyMinute",
+    "Downtime",
     "Exclusion",
     "ExportedTotal",
     "Fact",
     "Flip",
     "Heartbeat",
     "HeartbeatRun",
+    "OpenBucket",
     "Ping",
     "PingProject",
     "Policy",
@@ -30,6 +32,7 @@ __all__ = [
     "SliBucket",
     "Slo",
     "SloPart",
+    "SloReading",
     "SloVersion",
     "Standing",
     "UnmatchedReport",

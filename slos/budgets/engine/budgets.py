@@ -1,0 +1,283 @@
+"""The judgement: from a tally and a target to a budget with its state. Everything is compared as exact fractions;
+only what is shown is rounded.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from slos.budgets.engine.tallies import Tally
+from slos.budgets.engine.windows import Window
+from slos.states import BudgetState
+
+BURN_WINDOWS: Mapping[str, timedelta] = {
+    "5m": timedelta(minutes=5),
+    "30m": timedelta(minutes=30),
+    "1h": timedelta(hours=1),
+    "2h": timedelta(hours=2),
+    "6h": timedelta(hours=6),
+    "1d": timedelta(days=1),
+    "3d": timedelta(days=3),
+    "7d": timedelta(days=7),
+}
+FORECAST = "1d"  # the burn rate that the forecast goes by
+MIN_VALID = 20  # below so many valid events nothing is said
+MIN_COVERAGE = Fraction(9, 10)
+AT_RISK = Fraction(1, 4)
+PLACES = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """How many times faster than allowed the budget was spent; `rate` None where nothing was valid."""
+
+    rate: Decimal | None
+    valid: int
+    bad: int
+    exact: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is judged. `target` in percent. `tally` is what happened in the window up to `watermark`.
+
+    `excluded_seconds` are those of the whole window, its future too. `usual` is the median of the valid events of the
+    last four windows (calendar windows of events). `coverage` is the share of the time so far in which the portal looked.
+    """
+
+    target: Decimal
+    method: str
+    window: Window
+    at: datetime
+    watermark: datetime
+    tally: Tally
+    counts_time: bool
+    is_rolling: bool
+    excluded_seconds: int = 0
+    usual: Fraction | None = None
+    coverage: Fraction = Fraction(1)
+    burn: Mapping[str, Burn] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The shape of API.md. `allowed` is in events, or minutes where time is counted; `total_minutes` and the like are
+    the budget as time, whatever is counted. `consumed` and `remaining` are shares of it (1 = all), never clamped.
+    """
+
+    at: datetime
+    watermark: datetime
+    window: Window
+    target: Decimal
+    method: str
+    counts_time: bool
+    valid: int
+    good: int
+    bad: int
+    sli: Decimal | None
+    coverage: Decimal
+    state: BudgetState
+    allowed: Decimal
+    consumed: Decimal | None
+    remaining: Decimal | None
+    total_minutes: Decimal
+    used_minutes: Decimal | None
+    remaining_minutes: Decimal | None
+    burn: Mapping[str, Burn]
+    exhausts_at: datetime | None
+    sentence: str
+    exact_consumed: Fraction | None = None
+    reason: str = ""
+    causes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def minutes(self) -> int:
+        return self.window.minutes
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether rules may act on it."""
+        return self.state is not BudgetState.NO_DATA
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A part of a composite with its weight."""
+
+    weight: Fraction
+    budget: Budget
+
+
+def budget_share(target: Decimal) -> Fraction:
+    """B = 1 - target, of a target in percent."""
+    return 1 - Fraction(target) / 100
+
+
+def burn_of(target: Decimal, tally: Tally) -> Burn:
+    """(bad / valid) / B over pooled counts."""
+    if tally.valid <= 0:
+        return Burn(None, tally.valid, tally.bad)
+    exact = Fraction(tally.bad, tally.valid) / budget_share(target)
+    return Burn(rounded(exact), tally.valid, tally.bad, exact)
+
+
+def judge(case: Case) -> Budget:
+    """The budget of a window as of an instant."""
+    share, tally = budget_share(case.target), case.tally
+    total_seconds = share * max(0, case.window.seconds - case.excluded_seconds)
+    allowed = total_seconds if case.counts_time else share * _events(case)
+    consumed = Fraction(tally.bad) / allowed if allowed > 0 else None
+    reason = _why_no_data(case, allowed)
+    total_minutes = total_seconds / 60
+    budget = Budget(
+        at=case.at,
+        watermark=case.watermark,
+        window=case.window,
+        target=case.target,
+        method=case.method,
+        counts_time=case.counts_time,
+        valid=tally.valid,
+        good=tally.good,
+        bad=tally.bad,
+        sli=rounded(Fraction(tally.good, tally.valid)) if tally.valid > 0 else None,
+        coverage=rounded(case.coverage),
+        state=state_of(consumed, reason),
+        allowed=rounded(allowed / 60 if case.counts_time else allowed),
+        burn=case.burn,
+        exhausts_at=None if reason else exhausts_at(case, consumed),
+        sentence="",
+        reason=reason,
+        causes=tally.causes,
+        **_spent(consumed, total_minutes),
+    )
+    return with_sentence(budget)
+
+
+def compose(parts: Sequence[Composed], case: Case) -> Budget:
+    """A composite: its SLI, spend and burn are the weighted means of its parts' (weights are brought to a sum of 1).
+
+    Parts without data are left out; where none has any there is none. Time that does not count is the parts' own.
+    """
+    known = [one for one in parts if one.budget.exact_consumed is not None and one.budget.is_judged]
+    weight = sum((one.weight for one in known), Fraction())
+    consumed = _mean(known, weight, [one.budget.exact_consumed for one in known])
+    sli = _mean(known, weight, [Fraction(one.budget.sli) if one.budget.sli is not None else None for one in known])
+    reason = "" if known else "none of its parts has data"
+    total_minutes = budget_share(case.target) * case.window.seconds / 60
+    budget = Budget(
+        at=case.at,
+        watermark=case.watermark,
+        window=case.window,
+        target=case.target,
+        method=case.method,
+        counts_time=True,
+        valid=0,
+        good=0,
+        bad=0,
+        sli=rounded(sli) if sli is not None else None,
+        coverage=min((one.budget.coverage for one in parts), default=Decimal(1)),
+        state=state_of(consumed, reason),
+        allowed=rounded(total_minutes),
+        burn={name: _mean_burn(known, weight, name) for name in BURN_WINDOWS},
+        exhausts_at=None,
+        sentence="",
+        reason=reason,
+        **_spent(consumed, total_minutes),
+    )
+    return with_sentence(budget)
+
+
+def state_of(consumed: Fraction | None, reason: str = "") -> BudgetState:
+    """Exhausted as soon as nothing remains, at risk below a quarter."""
+    if reason or consumed is None:
+        return BudgetState.NO_DATA
+    if consumed >= 1:
+        return BudgetState.EXHAUSTED
+    return BudgetState.AT_RISK if 1 - consumed < AT_RISK else BudgetState.OK
+
+
+def exhausts_at(case: Case, consumed: Fraction | None) -> datetime | None:
+    """When nothing will remain if it is spent on as in the last day; None if not within one window's length, or it is
+    over already. What a rolling window forgets meanwhile is left out of account.
+    """
+    burn = case.burn.get(FORECAST)
+    if consumed is None or consumed >= 1 or burn is None or not burn.exact:
+        return None
+    length = float((1 - consumed) / burn.exact * case.window.seconds)
+    if length > case.window.seconds:
+        return None
+    at = case.watermark + timedelta(seconds=round(length))
+    return at if case.is_rolling or at < case.window.end else None
+
+
+def median(values: Sequence[int]) -> Fraction | None:
+    """The middle one, or the mean of the middle two; exact."""
+    ordered = sorted(values)
+    if not ordered:
+        return None
+    return Fraction(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2], 2)
+
+
+def rounded(value: Fraction) -> Decimal:
+    """To six places, halves to even, without trailing noughts."""
+    scaled = round(value * 1_000_000)
+    return Decimal(scaled).scaleb(-6).normalize() + 0
+
+
+def plain(value: Decimal) -> str:
+    """The digits as people write them: 50.4, never 5.04E+1."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _events(case: Case) -> Fraction:
+    valid = Fraction(case.tally.valid)
+    return valid if case.is_rolling or case.usual is None else max(valid, case.usual)
+
+
+def _why_no_data(case: Case, allowed: Fraction) -> str:
+    if case.coverage < MIN_COVERAGE:
+        return f"the portal itself was not looking for {rounded((1 - case.coverage) * 100):.0f}% of the time"
+    if allowed <= 0:
+        return "nothing was valid"
+    if case.counts_time:
+        return "" if case.tally.valid > 0 else "nothing has been measured yet"
+    if case.tally.valid < MIN_VALID:
+        return f"{case.tally.valid} of {MIN_VALID} events needed for a verdict"
+    return ""
+
+
+def _spent(consumed: Fraction | None, total_minutes: Fraction) -> dict[str, object]:
+    spent = None if consumed is None else consumed * total_minutes
+    return {
+        "consumed": None if consumed is None else rounded(consumed),
+        "remaining": None if consumed is None else rounded(1 - consumed),
+        "total_minutes": rounded(total_minutes),
+        "used_minutes": None if spent is None else rounded(spent),
+        "remaining_minutes": None if spent is None else rounded(total_minutes - spent),
+        "exact_consumed": consumed,
+    }
+
+
+def _mean(known: Sequence[Composed], weight: Fraction, values: Sequence[Fraction | None]) -> Fraction | None:
+    if not known:
+        return None
+    return sum((one.weight * (value or 0) for one, value in zip(known, values, strict=True)), Fraction()) / weight
+
+
+def _mean_burn(known: Sequence[Composed], weight: Fraction, name: str) -> Burn:
+    burns = [one.budget.burn.get(name, Burn(None, 0, 0)) for one in known]
+    if not known or all(one.exact is None for one in burns):
+        return Burn(None, 0, 0)
+    exact = _mean(known, weight, [one.exact for one in burns])
+    return Burn(rounded(exact or Fraction()), sum(one.valid for one in burns), sum(one.bad for one in burns), exact)
+
+
+def with_sentence(budget: Budget) -> Budget:
+    from dataclasses import replace
+
+    from slos.budgets.engine.sentences import sentence_of
+
+    return replace(budget, sentence=sentence_of(budget))
