@@ -3,3 +3,26 @@
 
 def register() -> None:
     """Called once from AppConfig.ready."""
+    from opsportal.approvals import registry as approvals
+    from opsportal.audit import addresses, sentences
+    from opsportal.catalog import registry as catalog
+    from slos.objectives import operations, proposals, queries
+    from slos.objectives.audit import SENTENCES
+
+    sentences.register(SENTENCES)
+    addresses.register("slo", lambda slug: f"/slos/{slug}/")
+    catalog.register_readiness("slo", "It has no SLO in force.", queries.with_slo, order=10)
+    approvals.register(
+        proposals.DEFINITION,
+        label="SLO",
+        on_approved=proposals.on_definition_approved,
+        may_decide=proposals.may_decide_definition,
+        look=proposals.look_at_definition,
+    )
+    approvals.register(
+        operations.EXCLUSION,
+        label="time left out of an SLO",
+        on_approved=proposals.on_exclusion_approved,
+        may_decide=proposals.may_decide_exclusion,
+        look=proposals.look_at_exclusion,
+    )
