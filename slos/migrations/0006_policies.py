@@ -3,9 +3,13 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import opsportal.ids
+
 
 class Migration(migrations.Migration):
     dependencies = [
+        ("catalog", "0002_overrides_and_permissions"),
+        ("identity", "0001_initial"),
         ("slos", "0005_facts"),
     ]
 
@@ -115,6 +119,7 @@ class Migration(migrations.Migration):
                 ("day", models.DateField()),
                 ("at", models.DateTimeField()),
                 ("verdict", models.CharField(max_length=24)),
+                ("held", models.BooleanField(default=False)),
                 ("sentence", models.CharField(max_length=400)),
                 ("inputs", models.JSONField()),
                 ("evidence", models.JSONField(default=dict)),
@@ -140,12 +145,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "policy_version",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="decisions", to="slos.policyversion"
-                    ),
-                ),
-                (
                     "slo",
                     models.ForeignKey(
                         blank=True,
@@ -155,9 +154,109 @@ class Migration(migrations.Migration):
                         to="slos.slo",
                     ),
                 ),
+                (
+                    "policy_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="decisions", to="slos.policyversion"
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-at", "-id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="BudgetFreeze",
+            fields=[
+                (
+                    "freeze",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="budget",
+                        serialize=False,
+                        to="catalog.freeze",
+                    ),
+                ),
+                ("rule", models.CharField(max_length=60)),
+                ("day", models.DateField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "slo",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="freezes", to="slos.slo"
+                    ),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="freezes",
+                        to="slos.policy",
+                    ),
+                ),
+                (
+                    "policy_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="slos.policyversion"
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-freeze"],
+            },
+        ),
+        migrations.CreateModel(
+            name="ShareLink",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=opsportal.ids.new_id, editable=False, primary_key=True, serialize=False),
+                ),
+                ("label", models.CharField(max_length=120)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("opened_count", models.PositiveIntegerField(default=0)),
+                ("opened_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="share_links",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-created_at", "-id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Standing",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField()),
+                ("verdicts", models.JSONField(default=dict)),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="standings",
+                        to="slos.policy",
+                    ),
+                ),
+                (
+                    "slo",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="standings", to="slos.slo"
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["policy", "slo"],
             },
         ),
         migrations.AddConstraint(
@@ -173,5 +272,23 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("verdict", "none"), _negated=True), fields=["at"], name="slos_decision_verdict"
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="budgetfreeze",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)),
+                fields=("policy", "rule", "slo"),
+                name="slos_budget_freeze_runs_once",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="sharelink",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("created_at"))), name="slos_share_expires_later"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="standing",
+            constraint=models.UniqueConstraint(fields=("policy", "slo"), name="slos_standing_once"),
         ),
     ]
