@@ -1,0 +1,231 @@
+"""The rows of runs: found and locked by what they are called, entered, changed. On PostgreSQL rows travel by COPY;
+SQLite has one writer and executemany. What reports add up to is the engine's.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+from django.db import connection, transaction
+from psycopg.errors import UniqueViolation
+
+from slos.models import DirtyMinute, Run
+from slos.runs.engine import RUNNING, Kept, NewRun
+
+SLICE = 400  # run ids of one lookup on SQLite
+PIECE = 500  # rows handed to the driver at once
+
+Key = tuple[int, str]  # automation's id, run_id
+
+
+class Row(NamedTuple):
+    """A run with its place in the table."""
+
+    id: int
+    automation_id: int
+    kept: Kept
+
+
+def reserve_ids(count: int) -> Sequence[int]:
+    with connection.cursor() as cursor:
+        table = Run._meta.db_table
+        if connection.vendor == "postgresql":
+            cursor.execute(_RESERVE, [table, count])
+            found: list[int] = cursor.fetchone()[0] or []
+            return found
+        cursor.execute("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = %s), 0)", [table])
+        newest = cursor.fetchone()[0]
+    return range(newest + 1, newest + 1 + count)  # the transaction holds the only write lock
+
+
+def lock(keys: Sequence[Key]) -> dict[Key, Row]:
+    """The rows of these runs, locked in one order for everybody, so that two senders wait instead of locking up."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK, [[automation for automation, _ in keys], [run_id for _, run_id in keys]])
+            ids = [row[0] for row in cursor.fetchall()]
+        rows = Run.objects.in_bulk(ids).values() if ids else []
+        return {(one.automation_id, one.run_id): _row(one) for one in rows}
+    found: dict[Key, Row] = {}
+    for automation in {automation for automation, _ in keys}:
+        run_ids = [run_id for each, run_id in keys if each == automation]
+        for at in range(0, len(run_ids), SLICE):
+            for one in Run.objects.filter(automation=automation, run_id__in=run_ids[at : at + SLICE]):
+                found[automation, one.run_id] = _row(one)
+    return found
+
+
+def insert(rows: Sequence[Row], now: datetime) -> list[Row]:
+    """Enter runs; answers those that somebody else has entered meanwhile, who is waited for."""
+    if connection.vendor != "postgresql":
+        Run.objects.bulk_create([_instance(row, now) for row in rows])
+        return []
+    rows = sorted(rows, key=lambda row: (row.automation_id, row.kept.run.run_id))
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            _copy(cursor, _TABLE, rows, now)
+        return []
+    except UniqueViolation:
+        pass
+    with connection.cursor() as cursor:
+        _stage(cursor, rows, now)
+        cursor.execute(_INSERT)
+        entered = {found for (found,) in cursor.fetchall()}
+    return [row for row in rows if row.id not in entered]
+
+
+def update(rows: Sequence[Row], now: datetime) -> None:
+    """Bring locked runs to what is known of them now."""
+    if connection.vendor != "postgresql":
+        for row in rows:
+            instance = _instance(row, now)
+            Run.objects.filter(pk=row.id).update(**{name: getattr(instance, name) for name in CHANGING})
+        return
+    with connection.cursor() as cursor:
+        _stage(cursor, rows, now)
+        cursor.execute(_UPDATE)
+
+
+def mark_dirty(ended: Iterable[tuple[int, datetime]]) -> None:
+    """Tell the rollups in which minutes something changed, once for each automation and minute."""
+    minutes = {(automation, at.replace(second=0, microsecond=0)) for automation, at in ended}
+    DirtyMinute.objects.bulk_create(
+        [DirtyMinute(automation_id=automation, minute=minute) for automation, minute in sorted(minutes)],
+        batch_size=1_000,
+    )
+
+
+# --- what a row says ---
+
+
+def _row(one: Run) -> Row:
+    began = one.started_at if one.status == RUNNING or one.duration_ms is not None else None
+    run = NewRun(
+        automation="",
+        run_id=one.run_id,
+        status=one.status,
+        started_at=began and began.astimezone(UTC),
+        finished_at=one.finished_at and one.finished_at.astimezone(UTC),
+        occurred_at=one.occurred_at and one.occurred_at.astimezone(UTC),
+        **{name: getattr(one, name) for name in SAID},
+    )
+    return Row(one.pk, one.automation_id, Kept(run, one.said, bytes(one.body_hash)))
+
+
+SAID = (
+    "correlation_id", "request_id", "payload_bytes", "error_type", "error_message", "attempt", "retries", "compensated",
+    "interventions", "version", "environment", "trigger", "cost", "items_out", "tags", "steps",
+)  # fmt: skip
+CHANGING = (
+    *SAID, "status", "started_at", "finished_at", "occurred_at", "duration_ms", "body_hash", "said", "updated_at"
+)  # fmt: skip
+
+
+def _instance(row: Row, now: datetime) -> Run:
+    run = row.kept.run
+    return Run(
+        id=row.id,
+        automation_id=row.automation_id,
+        run_id=run.run_id,
+        status=run.status,
+        started_at=run.started_at or run.finished_at,
+        finished_at=run.finished_at,
+        occurred_at=run.occurred_at,
+        duration_ms=run.duration_ms,
+        body_hash=row.kept.body_hash,
+        said=row.kept.said,
+        received_at=now,
+        updated_at=now,
+        **{name: getattr(run, name) for name in SAID} | {"tags": dict(run.tags), "steps": list(run.steps)},
+    )
+
+
+# --- PostgreSQL ---
+
+# Texts first: what a sender wrote may hold what COPY gives a meaning to; what follows cannot.
+TEXTS = (
+    "run_id", "status", "correlation_id", "request_id", "error_type", "error_message", "version", "environment",
+    "trigger", "tags", "steps",
+)  # fmt: skip
+PLAIN = (
+    "id", "automation_id", "started_at", "finished_at", "occurred_at", "duration_ms", "payload_bytes", "attempt",
+    "retries", "compensated", "interventions", "cost", "items_out", "body_hash", "said", "received_at", "updated_at",
+)  # fmt: skip
+COLUMNS = ", ".join((*TEXTS, *PLAIN))
+_TABLE = f"slos_run ({COLUMNS})"
+_RESERVE = """
+SELECT array_agg(nextval(sequence)) FROM pg_get_serial_sequence(%s, 'id') AS sequence, generate_series(1, %s)
+"""
+_LOCK = """
+SELECT run.id FROM unnest(%s::bigint[], %s::text[]) AS said (automation_id, run_id)
+JOIN slos_run AS run USING (automation_id, run_id) ORDER BY run.automation_id, run.run_id FOR UPDATE OF run
+"""
+# Made once for each connection; a transaction may hold several chunks. Emptied by TRUNCATE: what DELETE leaves dead in
+# a temporary table no vacuum ever clears, and each chunk would read all of it again.
+_STAGE = "CREATE TEMP TABLE IF NOT EXISTS said_run (LIKE slos_run); TRUNCATE said_run"
+_INSERT = f"""
+INSERT INTO slos_run ({COLUMNS}) SELECT {COLUMNS} FROM said_run ORDER BY automation_id, run_id
+ON CONFLICT (automation_id, run_id) DO NOTHING RETURNING id
+"""  # noqa: S608 - names of our own
+_UPDATE = f"""
+UPDATE slos_run AS run SET {", ".join(f"{name} = said_run.{name}" for name in CHANGING)}
+FROM said_run WHERE run.id = said_run.id
+"""  # noqa: S608 - names of our own
+ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+def _stage(cursor: Any, rows: Sequence[Row], now: datetime) -> None:
+    cursor.execute(_STAGE)
+    _copy(cursor, f"said_run ({COLUMNS})", rows, now)
+
+
+def _copy(cursor: Any, target: str, rows: Sequence[Row], now: datetime) -> None:
+    """COPY finished lines; the driver's own way would find out the type of each value anew."""
+    said_at = now.isoformat()
+    lines = (_line(row, said_at) for row in rows)
+    with cursor.copy(f"COPY {target} FROM STDIN") as copy:
+        while piece := list(islice(lines, PIECE)):
+            copy.write("".join(piece))
+
+
+def _line(row: Row, now: str) -> str:
+    """The values of TEXTS and PLAIN as COPY reads them."""
+    run, said, body_hash = row.kept
+    began, ended = run.started_at or run.finished_at, run.finished_at
+    texts = _escaped(
+        run.run_id,
+        run.status,
+        run.correlation_id,
+        run.request_id,
+        run.error_type,
+        run.error_message,
+        run.version,
+        run.environment,
+        run.trigger,
+        msgspec.json.encode(run.tags).decode() if run.tags else "{}",
+        msgspec.json.encode(run.steps).decode() if run.steps else "[]",
+    )
+    return (
+        f"{texts}\t{row.id}\t{row.automation_id}\t{began.isoformat()}\t{_at(ended)}\t{_at(run.occurred_at)}"  # type: ignore[union-attr]
+        f"\t{_or_null(run.duration_ms)}\t{_or_null(run.payload_bytes)}\t{run.attempt}\t{run.retries}"
+        f"\t{run.compensated}\t{run.interventions}\t{_or_null(run.cost)}\t{_or_null(run.items_out)}"
+        f"\t\\\\x{body_hash.hex()}\t{said}\t{now}\t{now}\n"
+    )
+
+
+def _at(instant: datetime | None) -> str:
+    return r"\N" if instant is None else instant.isoformat()
+
+
+def _or_null(value: Any) -> Any:
+    return r"\N" if value is None else value
+
+
+def _escaped(*texts: str) -> str:
+    """Texts side by side; hardly any needs escaping. No text holds NUL."""
+    line = "\t".join(texts)
+    if "\\" in line or "\n" in line or "\r" in line or line.count("\t") != len(texts) - 1:
+        return "\t".join([one.translate(ESCAPES) for one in texts])
+    return line
