@@ -13,14 +13,22 @@ from opsportal.errors import DomainError, InvalidInputs
 from opsportal.identity.actors import actor_of
 
 
+# What an empty field of the form means.
+EMPTY: dict[str, Any] = {"links": [], "journeys": [], "limits": {}, "currency": "USD"}
+
+
 class AutomationAdminForm(forms.ModelForm):  # type: ignore[type-arg]
     """Saves through the operations, so the gate and the trail hold here too; a refusal is shown at its field."""
 
     class Meta:
         model = Automation
-        fields = ["slug", *operations.FIELDS]
+        fields = ["slug", *(name for name in operations.FIELDS if name != "raci")]
 
     request: HttpRequest
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["currency"].required = False
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
@@ -38,6 +46,7 @@ class AutomationAdminForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _write(self, values: dict[str, Any]) -> Automation:
         actor, now = actor_of(self.request), clock.now()
+        values |= {name: values[name] or empty for name, empty in EMPTY.items()}
         if self.instance.pk is None:
             return operations.create_automation(**values, actor=actor, now=now)
         values.pop("slug", None)

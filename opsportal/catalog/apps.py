@@ -8,7 +8,9 @@ class CatalogConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import reverse
 
+        from opsportal.approvals import registry as approvals
         from opsportal.audit import addresses, sentences
+        from opsportal.catalog import tiers
         from opsportal.catalog.audit import SENTENCES
         from opsportal.catalog.queries import list_owned
         from opsportal.identity import ownership
@@ -17,4 +19,11 @@ class CatalogConfig(AppConfig):
         sentences.register(SENTENCES)
         addresses.register("automation", lambda slug: reverse("catalog:automation", args=[slug]))
         ownership.register("automations", list_owned)
+        approvals.register(
+            tiers.KIND,
+            label=tiers.LABEL,
+            on_approved=tiers.on_approved,
+            may_decide=tiers.may_decide,
+            look=tiers.look,
+        )
         navigation.register("Services", "Automations", "catalog:automations", order=50, scope="catalog:read")

@@ -8,6 +8,7 @@ from enum import StrEnum
 from django.db.models import Q
 from django.urls import reverse
 
+from opsportal.catalog import registry
 from opsportal.catalog.models import Automation, ExperimentPermission, Freeze
 from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import Principal
@@ -25,6 +26,8 @@ class Change(StrEnum):
     EXPERIMENT = "experiment"
 
 
+# The people and the team an automation names, read with it.
+NAMES = ("team", "owner", "backup_owner", "accountable", "cost_owner", "tier_agreed_revops", "tier_agreed_sales")
 NEVER_FROZEN = frozenset({Change.FIX, Change.SECURITY})
 
 
@@ -39,7 +42,7 @@ class Gate:
 
 def get_automation(slug: str, *, principal: Principal | None) -> Automation:
     """The automation of that slug as far as `principal` may see it; raises NotFound."""
-    rows = Automation.objects.visible_to(principal).select_related("team", "owner", "backup_owner")
+    rows = Automation.objects.visible_to(principal).select_related(*NAMES)
     automation = rows.filter(slug=slug).first() if "\x00" not in slug else None
     if automation is None:
         raise NotFound("unknown_automation", f"There is no automation “{slug[:60]}”.")
@@ -89,6 +92,20 @@ def may_edit(automation: Automation, principal: Principal | None) -> bool:
     if principal.allows("catalog:write"):
         return True
     return isinstance(principal, Person) and principal.pk in (automation.owner_id, automation.backup_owner_id)
+
+
+def may_operate(automation: Automation, principal: Principal | None, now: datetime) -> bool:
+    """Whoever may edit it, and who a room above names as responder now: pause, switches, fallback, degraded status."""
+    if may_edit(automation, principal):
+        return True
+    return isinstance(principal, Person) and registry.is_responder(automation, principal, now)
+
+
+def may_see_credentials(principal: Principal | None) -> bool:
+    """Names and references of credentials are not for leadership, who reads verdicts."""
+    if principal is None:
+        return False
+    return principal.allows("runs:read") if isinstance(principal, Person) else principal.allows("catalog:read")
 
 
 def _held_back(freeze: Freeze) -> str:

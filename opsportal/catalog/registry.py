@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from opsportal.catalog.models import Automation
+from opsportal.identity.models import Person
 
 # Answers what the panel's template shows, or None where there is nothing to show.
 PanelContext = Callable[[HttpRequest, Automation, datetime], Mapping[str, Any] | None]
@@ -21,6 +22,8 @@ PanelContext = Callable[[HttpRequest, Automation, datetime], Mapping[str, Any] |
 Have = Callable[[Collection[Automation]], set[int]]
 # How much of each limit is used now: limit key -> figure, for the keys it can tell of.
 Usage = Callable[[Automation, datetime], Mapping[str, Decimal | int]]
+# Whether somebody is to act on this automation now without owning it: who is on shift.
+IsResponder = Callable[[Automation, Person, datetime], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Question:
 _panels: dict[str, Panel] = {}
 _questions: dict[str, Question] = {}
 _usages: list[Usage] = []
+_responders: list[IsResponder] = []
 
 
 def register_panel(name: str, template: str, context: PanelContext, order: int = 50) -> None:
@@ -70,6 +74,16 @@ def register_usage(usage: Usage) -> None:
     """Tell how much of its limits (`Automation.limits`) an automation has used."""
     if usage not in _usages:
         _usages.append(usage)
+
+
+def register_responders(is_responder: IsResponder) -> None:
+    """Let a room above say who may pause, switch and tell sales besides owner, backup and ops leads."""
+    if is_responder not in _responders:
+        _responders.append(is_responder)
+
+
+def is_responder(automation: Automation, person: Person, now: datetime) -> bool:
+    return any(ask(automation, person, now) for ask in _responders)
 
 
 def panels_of(request: HttpRequest, automation: Automation, now: datetime) -> list[ShownPanel]:
