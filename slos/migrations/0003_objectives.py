@@ -150,9 +150,14 @@ class Migration(migrations.Migration):
                 (
                     "author",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
+                ("author_label", models.CharField(blank=True, max_length=120)),
                 (
                     "automation",
                     models.ForeignKey(
@@ -270,6 +275,15 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="slos_exclusion_of_one_thing",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="exclusion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("approved_by", None), models.Q(("approved_by", models.F("author")), _negated=True), _connector="OR"
+                ),
+                name="slos_exclusion_second_person",
             ),
         ),
         migrations.AddConstraint(

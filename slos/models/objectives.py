@@ -144,7 +144,8 @@ class Exclusion(models.Model):
     from_at = models.DateTimeField("from")
     until = models.DateTimeField()
     reason = models.CharField(max_length=240)
-    author = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    author_label = models.CharField(max_length=120, blank=True)  # the program that asked, where nobody answers for it
     approved_at = models.DateTimeField(null=True, blank=True)
     approved_by = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     withdrawn_at = models.DateTimeField(null=True, blank=True)
@@ -160,7 +161,14 @@ class Exclusion(models.Model):
                 condition=Q(slo=None, automation__isnull=False) | Q(slo__isnull=False, automation=None),
                 name="slos_exclusion_of_one_thing",
             ),
+            models.CheckConstraint(
+                condition=Q(approved_by=None) | ~Q(approved_by=F("author")), name="slos_exclusion_second_person"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.reason
+
+    @property
+    def asked_by(self) -> str:
+        return str(self.author) if self.author else self.author_label

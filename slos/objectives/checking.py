@@ -16,12 +16,13 @@ from slos.states import SliKind, SliMethod, SloState
 
 OCCURRENCES, SLICES, DOWNTIME = SliMethod.OCCURRENCES, SliMethod.TIME_SLICES, SliMethod.DOWNTIME
 
-# A hit or a late run is an event; an outage is a stretch of time; a composite adds up shares of its parts' budgets.
+# A hit or a late run is an event; an outage is a stretch of time; a composite adds up shares of its parts' budgets. The
+# downtime of latency is what runs took beyond the threshold.
 METHODS: Mapping[SliKind, tuple[SliMethod, ...]] = {
     SliKind.AVAILABILITY: (OCCURRENCES, SLICES, DOWNTIME),
-    SliKind.LATENCY: (OCCURRENCES, SLICES),
+    SliKind.LATENCY: (OCCURRENCES, SLICES, DOWNTIME),
     SliKind.FRESHNESS: (OCCURRENCES, SLICES, DOWNTIME),
-    SliKind.HEARTBEAT: (DOWNTIME, SLICES),
+    SliKind.HEARTBEAT: (DOWNTIME,),
     SliKind.HIT_RATE: (OCCURRENCES,),
     SliKind.COMPOSITE: (OCCURRENCES,),
 }
@@ -141,10 +142,7 @@ def _slices(one: Definition) -> Refusals:
         yield _no("slice_seconds", "blank", "Say how long a slice is.")
     elif seconds < 60 or seconds > DAY or seconds % 60 or DAY % seconds:
         yield _no("slice_seconds", "out_of_range", "A slice is whole minutes that divide a day: 60, 300, 900, 3600.")
-    if one.kind == SliKind.HEARTBEAT:
-        if one.slice_target is not None:
-            yield _no("slice_target", "not_applicable", "A slice with an outage in it is bad.")
-    elif one.slice_target is None:
+    if one.slice_target is None:
         yield _no("slice_target", "blank", "Say what share of a slice's runs has to be good.")
     else:
         yield from _target("slice_target", one.slice_target, whole=True)

@@ -11,7 +11,7 @@ from opsportal.approvals.states import Risk
 from opsportal.audit import operations as audit
 from opsportal.audit.engine import Actor, Draft, Subject
 from opsportal.catalog.models import Automation
-from opsportal.errors import Conflict, InvalidInput, InvalidInputs
+from opsportal.errors import Conflict, Forbidden, InvalidInput, InvalidInputs
 from opsportal.identity.models import Person
 from slos.models import Exclusion, Slo, SloPart, SloVersion
 from slos.objectives import words
@@ -100,17 +100,21 @@ def exclude(
     from_at: datetime,
     until: datetime,
     reason: str,
-    author: Person,
+    author: Person | None,
     actor: Actor,
     now: datetime,
     slo: Slo | None = None,
     automation: Automation | None = None,
 ) -> Exclusion:
     """Leave a stretch out of one SLO, or of every SLO of an automation. Planned ones are in force at once; one that
-    begins in the past waits for a second person. Raises InvalidInputs.
+    begins in the past waits for a second person, so it needs a first one. Raises InvalidInputs, Forbidden
+    `person_needed`.
     """
     _check_stretch(slo, automation, from_at, until, reason)
     is_planned = from_at >= now
+    if author is None and not is_planned:
+        text = "Time that has passed is left out by two people: somebody has to answer for this token, or sign in."
+        raise Forbidden("person_needed", text)
     exclusion = Exclusion.objects.create(
         slo=slo,
         automation=automation,
@@ -118,6 +122,7 @@ def exclude(
         until=until,
         reason=reason.strip(),
         author=author,
+        author_label="" if author else actor.label[:120],
         approved_at=now if is_planned else None,
         created_at=now,
     )
@@ -136,7 +141,7 @@ def approve_exclusion(exclusion: Exclusion, *, person: Person, actor: Actor, now
     exclusion = _lock_exclusion(exclusion)
     if exclusion.approved_at is not None or exclusion.withdrawn_at is not None:
         raise Conflict("invalid_transition", "This stretch has been decided or withdrawn.")
-    if exclusion.author_id == person.pk:
+    if exclusion.author is not None and exclusion.author.pk == person.pk:
         raise Conflict("own_request", "A second person decides this.")
     exclusion.approved_at, exclusion.approved_by = now, person
     exclusion.save(update_fields=["approved_at", "approved_by"])
@@ -227,6 +232,7 @@ def _check_stretch(
 
 def _ask_for(exclusion: Exclusion, now: datetime) -> None:
     """Have a second person decide about a stretch that begins in the past."""
+    assert exclusion.author is not None  # noqa: S101 - checked by the caller
     about = exclusion.slo or exclusion.automation
     span = words.span(exclusion.from_at, exclusion.until)
     approvals.request_approval(

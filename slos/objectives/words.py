@@ -79,14 +79,14 @@ def _good(one: Definition) -> str:
 
 
 def _slice(one: Definition) -> str:
-    if one.kind == SliKind.HEARTBEAT:
-        return f"{_subject(one)} is not overdue in it"
     return f"at least {plain(one.slice_target or Decimal(0))}% of its runs {_good(one)}"
 
 
 def _down(one: Definition) -> str:
     if one.kind == SliKind.HEARTBEAT:
         return "It is down from when a ping is due until the next one."
+    if one.kind == SliKind.LATENCY:
+        return f"It is down for what its runs take beyond {duration(one.threshold_ms or 0)}."
     if one.kind == SliKind.FRESHNESS:
         return f"It is down while its results lag more than {duration(one.threshold_ms or 0)} behind."
     rules = []

@@ -1,5 +1,6 @@
 """What a definition must keep, each refusal at its field."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from opsportal.errors import Conflict, InvalidInputs
 from slos.models import Slo, SloVersion
 from slos.objectives import operations, thresholds
 from slos.objectives.checking import METHODS, check_definition
-from slos.objectives.definition import Definition, definition_of
+from slos.objectives.definition import definition_of
 from slos.objectives.document import definition_document, from_document, to_document
 from slos.states import SliKind, SliMethod
 from tests.factories.catalog import make_automation
@@ -45,7 +46,7 @@ def refusals(**fields: Any) -> set[tuple[str, str]]:
         ({"name": "  "}, ("name", "blank")),
         ({"kind": "speed"}, ("kind", "invalid")),
         ({"method": "guessing"}, ("method", "invalid")),
-        ({"method": "downtime", "kind": "latency", "threshold_seconds": 5}, ("method", "incompatible")),
+        ({"method": "time_slices", "kind": "heartbeat"}, ("method", "incompatible")),
         ({"kind": "hit_rate", "method": "downtime"}, ("method", "incompatible")),
         ({"automation": None}, ("automation", "blank")),
         ({"automation": "no-such"}, ("automation", "unknown_automation")),
@@ -69,7 +70,10 @@ def refusals(**fields: Any) -> set[tuple[str, str]]:
         ({"slice_seconds": 60}, ("slice_seconds", "not_applicable")),
         ({"method": "downtime"}, ("violation", "blank")),
         ({"violation": {"max_run_seconds": 600}}, ("violation.max_run_seconds", "not_applicable")),
-        ({"method": "downtime", "violation": {"consecutive_failures": 0}}, ("violation.consecutive_failures", "out_of_range")),
+        (
+            {"method": "downtime", "violation": {"consecutive_failures": 0}},
+            ("violation.consecutive_failures", "out_of_range"),
+        ),
         ({"burn_alerts": [{"burn": "x"}]}, ("burn_alerts", "invalid")),
     ],
 )  # fmt: skip
@@ -169,7 +173,7 @@ def test_a_change_makes_a_version_and_none_makes_none():
     slo = make_slo(target="99.5")
     definition = definition_of(slo)
     assert operations.change_slo(slo, definition=definition, **WHO).version == 1
-    stricter = Definition(**{**{name: getattr(definition, name) for name in definition.__dataclass_fields__}, "target": Decimal("99.9")})  # fmt: skip
+    stricter = replace(definition, target=Decimal("99.9"))
     changed = operations.change_slo(slo, definition=stricter, reason="Sales depends on it", **WHO)
     assert changed.version == 2
     versions = SloVersion.objects.filter(slo=slo)
