@@ -1,3 +1,54 @@
-from django.urls import URLPattern
+"""Addresses of pings, of the management API that existing programs call, of badges, and of our own pages."""
 
-urlpatterns: list[URLPattern] = []
+from collections.abc import Callable
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.urls import URLPattern, path, re_path, register_converter
+
+from slos.heartbeats import doors
+
+
+class AnyUUID:
+    """A UUID in either case, with or without hyphens: whoever writes it otherwise is not turned away."""
+
+    regex = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+
+    def to_python(self, value: str) -> UUID:
+        return UUID(value)
+
+    def to_url(self, value: UUID) -> str:
+        return str(value)
+
+
+class Digits:
+    regex = "[0-9]+"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: object) -> str:
+        return str(value)
+
+
+register_converter(AnyUUID, "anyuuid")
+register_converter(Digits, "digits")
+
+BY_CODE, BY_SLUG = "ping/<anyuuid:code>", "ping/<slug:ping_key>/<slug:slug>"
+ACTIONS = ("start", "fail", "log")
+
+
+def _pings(address: str, view: Callable[..., HttpResponse], name: str) -> list[URLPattern]:
+    """With and without a slash at the end: a redirect would turn a POST into a GET, and lose its body."""
+    found = [path(address, view, name=name), path(f"{address}/", view)]
+    for end in ("", "/"):
+        found += [path(f"{address}/{action}{end}", view, {"action": action}) for action in ACTIONS]
+        found.append(path(f"{address}/<digits:exit_status>{end}", view))
+    return found
+
+
+urlpatterns = [
+    *_pings(BY_CODE, doors.ping, "ping"),
+    *_pings(BY_SLUG, doors.ping_by_slug, "ping-slug"),
+    re_path(r"^ping/(?P<rest>.*)$", doors.unknown),
+]
