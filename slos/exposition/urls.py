@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from slos.exposition import inbound
+
+app_name = "exposition"
+
+urlpatterns = [
+    path("integrations/n8n/error/", inbound.n8n_error, name="n8n-error-by-header"),
+    path("integrations/n8n/<str:key>/error/", inbound.n8n_error, name="n8n-error"),
+]

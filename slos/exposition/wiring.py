@@ -3,3 +3,10 @@
 
 def register() -> None:
     """Called once from AppConfig.ready."""
+    from opsportal.audit import sentences
+    from opsportal.integrations import registry as integrations
+    from slos.exposition.audit import SENTENCES
+    from slos.exposition.queries import KIND
+
+    sentences.register(SENTENCES)
+    integrations.register_kind(KIND, label="n8n error workflow", path="/integrations/n8n/{key}/error/", signed=False)
