@@ -12,7 +12,6 @@ from opsportal.catalog.models import Automation, Freeze
 from opsportal.errors import DomainError, InvalidInputs
 from opsportal.identity.actors import actor_of
 
-
 # What an empty field of the form means.
 EMPTY: dict[str, Any] = {"links": [], "journeys": [], "limits": {}, "currency": "USD"}
 
