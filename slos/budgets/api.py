@@ -1,5 +1,193 @@
-"""The area's part of /api/v1/."""
+"""The budget's part of /api/v1/slos/{slug}/: the viewset of slos.objectives mounts BudgetActions."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers as drf
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from handoffs.timers import spell_instant
 from opsportal.api import routing
+from opsportal.api.errors import Malformed
+from opsportal.api.serializers import DateTimeField, Serializer
+from slos.budgets import queries
+from slos.budgets.engine import Budget, Burn, Cause, Point, Window
+from slos.budgets.engine.budgets import plain
+from slos.models import Slo
+from slos.states import BudgetState
 
-routes: list[routing.Route] = []
+routes: list[routing.Route] = []  # `slos/` is slos.objectives'
+
+
+class WindowSerializer(Serializer):
+    start = DateTimeField()
+    end = DateTimeField()
+    minutes = drf.IntegerField()
+
+
+class AmountSerializer(Serializer):
+    """`allowed` is in events, or minutes where time is counted. Shares: 1 is the whole budget; below 0 is overspent."""
+
+    allowed = drf.CharField()
+    consumed = drf.CharField(allow_null=True)
+    remaining = drf.CharField(allow_null=True)
+    total_minutes = drf.CharField()
+    used_minutes = drf.CharField(allow_null=True)
+    remaining_minutes = drf.CharField(allow_null=True)
+
+
+class BudgetSerializer(Serializer):
+    """An error budget. `valid`, `good`, `bad` are events, or seconds where time is counted. Ratios are decimal text."""
+
+    at = DateTimeField()
+    watermark = DateTimeField(help_text="Up to here the portal was receiving and sweeping.")
+    window = WindowSerializer()
+    target = drf.CharField(help_text="In percent.")
+    method = drf.CharField()
+    valid = drf.IntegerField()
+    good = drf.IntegerField()
+    bad = drf.IntegerField()
+    sli = drf.CharField(allow_null=True)
+    coverage = drf.CharField(help_text="Share of the time in which the portal itself was looking.")
+    state = drf.ChoiceField(choices=[one.value for one in BudgetState])
+    budget = AmountSerializer()
+    burn = drf.DictField(child=drf.CharField(allow_null=True), help_text="Burn rate by window, up to the watermark.")
+    exhausts_at = DateTimeField(allow_null=True)
+    sentence = drf.CharField()
+
+
+class PointSerializer(Serializer):
+    at = DateTimeField()
+    remaining = drf.CharField(allow_null=True)
+
+
+class CauseSerializer(Serializer):
+    kind = drf.CharField(help_text="error or version; each kind sums to what is bad.")
+    value = drf.CharField(allow_blank=True)
+    bad = drf.IntegerField()
+    share = drf.CharField()
+
+
+class BurndownSerializer(Serializer):
+    """How the budget of the window was used up, and because of what."""
+
+    at = DateTimeField()
+    window = WindowSerializer()
+    results = PointSerializer(many=True)
+    causes = CauseSerializer(many=True)
+
+
+class RateSerializer(Serializer):
+    window = drf.CharField()
+    rate = drf.CharField(allow_null=True)
+    valid = drf.IntegerField()
+    bad = drf.IntegerField()
+
+
+class BurnSerializer(Serializer):
+    """Burn rates: (bad / valid) / (1 - target) over windows that end at the watermark."""
+
+    at = DateTimeField()
+    watermark = DateTimeField()
+    results = RateSerializer(many=True)
+
+
+AT = {"at": DateTimeField(required=False, help_text="As of then; default: now.")}
+BUDGET_QUERY_FIELDS = {"budget": AT, "burndown": AT, "burn": AT}
+BUDGET_RESPONSES = {"budget": BudgetSerializer, "burndown": BurndownSerializer, "burn": BurnSerializer}
+
+
+class BudgetActions:
+    """Mix into a viewset whose `get_object()` answers an Slo; add BUDGET_QUERY_FIELDS and BUDGET_RESPONSES to its
+    `query_fields` and `response_serializers`.
+    """
+
+    query: dict[str, Any]
+    now: datetime
+
+    def get_object(self) -> Slo:  # pragma: no cover - the viewset's
+        return super().get_object()  # type: ignore[misc,no-any-return]
+
+    @action(detail=True, methods=["get"])
+    def budget(self, request: Request, **_: Any) -> Response:
+        """The error budget of the window that `at` lies in."""
+        return Response(budget_data(queries.budget(self.get_object(), self._at())))
+
+    @action(detail=True, methods=["get"])
+    def burndown(self, request: Request, **_: Any) -> Response:
+        """How it was used up, and because of what."""
+        slo, at = self.get_object(), self._at()
+        points, causes = queries.burndown(slo, at), queries.spend_by_cause(slo, at)
+        return Response(burndown_data(queries.budget(slo, at), points, causes))
+
+    @action(detail=True, methods=["get"])
+    def burn(self, request: Request, **_: Any) -> Response:
+        """How fast it is being used up, over several windows."""
+        return Response(burn_data(queries.budget(self.get_object(), self._at())))
+
+    def _at(self) -> datetime:
+        at: datetime = self.query.get("at", self.now)
+        if at > self.now + queries.SKEW:
+            raise Malformed("in_the_future", "What will be known is not known yet.", field="at")
+        return at
+
+
+def budget_data(budget: Budget) -> dict[str, Any]:
+    """The published shape."""
+    return {
+        "at": spell_instant(budget.at),
+        "watermark": spell_instant(budget.watermark),
+        "window": window_data(budget.window),
+        "target": plain(budget.target),
+        "method": budget.method,
+        "valid": budget.valid,
+        "good": budget.good,
+        "bad": budget.bad,
+        "sli": digits(budget.sli),
+        "coverage": plain(budget.coverage),
+        "state": budget.state.value,
+        "budget": {
+            "allowed": plain(budget.allowed),
+            "consumed": digits(budget.consumed),
+            "remaining": digits(budget.remaining),
+            "total_minutes": plain(budget.total_minutes),
+            "used_minutes": digits(budget.used_minutes),
+            "remaining_minutes": digits(budget.remaining_minutes),
+        },
+        "burn": {name: digits(one.rate) for name, one in budget.burn.items()},
+        "exhausts_at": spell_instant(budget.exhausts_at),
+        "sentence": budget.sentence,
+    }
+
+
+def burndown_data(budget: Budget, points: Sequence[Point], causes: Sequence[Cause]) -> dict[str, Any]:
+    return {
+        "at": spell_instant(budget.at),
+        "window": window_data(budget.window),
+        "results": [{"at": spell_instant(one.at), "remaining": digits(one.remaining)} for one in points],
+        "causes": [{"kind": one.kind, "value": one.value, "bad": one.bad, "share": plain(one.share)} for one in causes],
+    }
+
+
+def burn_data(budget: Budget) -> dict[str, Any]:
+    return {
+        "at": spell_instant(budget.at),
+        "watermark": spell_instant(budget.watermark),
+        "results": [_rate_data(name, one) for name, one in budget.burn.items()],
+    }
+
+
+def _rate_data(name: str, burn: Burn) -> dict[str, Any]:
+    return {"window": name, "rate": digits(burn.rate), "valid": burn.valid, "bad": burn.bad}
+
+
+def window_data(window: Window) -> dict[str, Any]:
+    return {"start": spell_instant(window.start), "end": spell_instant(window.end), "minutes": window.minutes}
+
+
+def digits(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)

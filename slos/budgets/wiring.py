@@ -1,5 +1,13 @@
-"""What this area joins at start-up: sweeps, navigation, sentences of the trail, registries of lower rooms."""
+"""What this area joins at start-up: the sweep that adds runs up, and the one that keeps its tables short."""
+
+from datetime import timedelta
+
+EVERY = timedelta(seconds=12)
 
 
 def register() -> None:
     """Called once from AppConfig.ready."""
+    from opsportal.sweeps import registry as sweeps
+    from slos.budgets.sweep import sweep_rollups
+
+    sweeps.register("budgets", sweep_rollups, every=EVERY)

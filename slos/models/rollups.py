@@ -26,7 +26,7 @@ class RunBucket(models.Model):
     empty = models.BigIntegerField(default=0)
     payload_bytes = models.BigIntegerField(default=0)
     cost = models.DecimalField(max_digits=20, decimal_places=6, default=0)
-    durations = models.JSONField(default=dict)  # log bins of 1% (slos.budgets.engine.histogram): {bin: runs}
+    durations = models.JSONField(default=dict)  # of those that succeeded (slos.budgets.engine.histogram)
     errors = models.JSONField(default=dict)  # {error_type: failed runs}
     versions = models.JSONField(default=dict)  # {version: [succeeded, failed]}
 
@@ -114,7 +114,7 @@ class DirtyMinute(models.Model):
 
 
 class OpenBucket(models.Model):
-    """A bucket above the minute that is to be added up from the narrower ones as soon as it is over. The sweep's own."""
+    """A bucket above the minute, to be added up from the narrower ones as soon as it is over. The sweep's own."""
 
     automation = models.ForeignKey(Automation, on_delete=models.CASCADE, related_name="+", db_index=False)
     width = models.PositiveIntegerField()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from slos.budgets.engine.tallies import Tally
 from slos.budgets.engine.windows import Window
@@ -44,7 +45,8 @@ class Case:
     """What is judged. `target` in percent. `tally` is what happened in the window up to `watermark`.
 
     `excluded_seconds` are those of the whole window, its future too. `usual` is the median of the valid events of the
-    last four windows (calendar windows of events). `coverage` is the share of the time so far in which the portal looked.
+    last four windows (calendar windows of events). `coverage` is the share of the time so far in which the portal
+    looked. `hindrance` is why nothing can be said at present.
     """
 
     target: Decimal
@@ -59,6 +61,7 @@ class Case:
     usual: Fraction | None = None
     coverage: Fraction = Fraction(1)
     burn: Mapping[str, Burn] = field(default_factory=dict)
+    hindrance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +241,8 @@ def _events(case: Case) -> Fraction:
 
 
 def _why_no_data(case: Case, allowed: Fraction) -> str:
+    if case.hindrance:
+        return case.hindrance
     if case.coverage < MIN_COVERAGE:
         return f"the portal itself was not looking for {rounded((1 - case.coverage) * 100):.0f}% of the time"
     if allowed <= 0:
@@ -249,7 +254,7 @@ def _why_no_data(case: Case, allowed: Fraction) -> str:
     return ""
 
 
-def _spent(consumed: Fraction | None, total_minutes: Fraction) -> dict[str, object]:
+def _spent(consumed: Fraction | None, total_minutes: Fraction) -> dict[str, Any]:
     spent = None if consumed is None else consumed * total_minutes
     return {
         "consumed": None if consumed is None else rounded(consumed),

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Self
 
+from slos.budgets.engine import histogram
+
 Causes = dict[str, int]
 
 
@@ -73,8 +75,8 @@ class Point:
 
 @dataclass(slots=True)
 class RunCounts:
-    """What the runs of a stretch came to. `durations` is a histogram (engine.histogram), `versions` counts
-    [succeeded, failed].
+    """What the runs of a stretch came to. `durations` is the histogram of those that succeeded (engine.histogram),
+    `versions` counts [succeeded, failed].
     """
 
     succeeded: int = 0
@@ -104,9 +106,7 @@ class RunCounts:
 
     def percentile(self, share: float) -> int | None:
         """Milliseconds within which this share of the runs took place, true to 1%."""
-        from slos.budgets.engine.histogram import percentile
-
-        return percentile(self.durations, share)
+        return histogram.percentile(self.durations, share)
 
     @property
     def p50(self) -> int | None:
@@ -119,6 +119,10 @@ class RunCounts:
     @property
     def p99(self) -> int | None:
         return self.percentile(0.99)
+
+    def within(self, milliseconds: int) -> int:
+        """How many that succeeded took at most so long, true to 1%."""
+        return histogram.within(self.durations, milliseconds)
 
     def take(self, other: Self) -> None:
         """Take the other ones in."""

@@ -15,9 +15,9 @@ RULES = (HEARTBEAT, STREAK, LIMIT, STALE)
 MISSED, OVER_LIMIT, OUT_OF_DATE, UNNAMED = "heartbeat missed", "run limit exceeded", "data out of date", "unnamed error"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ended:
-    """A run that has ended, as far as violations go by it; in order of (finished_at, id)."""
+    """A run that has ended, as far as SLIs go by it. Runs are in order of (finished_at, id)."""
 
     finished_at: datetime
     id: int
@@ -26,6 +26,14 @@ class Ended:
     occurred_at: datetime | None = None
     error: str = ""
     version: str = ""
+    duration_ms: int | None = None
+
+    @property
+    def took(self) -> timedelta:
+        """Exact where the platform did not say how long it took."""
+        if self.duration_ms is not None:
+            return timedelta(milliseconds=self.duration_ms)
+        return self.finished_at - self.started_at
 
     @property
     def failed(self) -> bool:

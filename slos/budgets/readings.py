@@ -1,0 +1,173 @@
+"""Reading tallies: many stretches of many SLOs by a constant number of queries. Events and slices come from buckets,
+downtime from its stretches, hit rates from the days of their rule.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from handoffs.cohort import Instant
+from handoffs.queries.rates import Question, read_cohort
+from slos.budgets import spans, terms
+from slos.budgets.counting import decoded
+from slos.budgets.engine import Span, Tally, Window, cut, merge, seconds, without
+from slos.budgets.engine.buckets import ceil, cover, floor
+from slos.budgets.engine.violations import HEARTBEAT, MISSED, add_up
+from slos.budgets.knowledge import Known
+from slos.models import Slo
+from slos.states import SliKind
+
+SUMS = (
+    "SELECT k.mark, SUM(b.valid), SUM(b.bad), COUNT(*) FROM {spans} JOIN slos_slibucket b "
+    "ON b.slo_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until GROUP BY k.mark"
+)
+CAUSES = (
+    "SELECT k.mark, b.causes FROM {spans} JOIN slos_slibucket b "
+    "ON b.slo_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until WHERE b.bad > 0"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A stretch [start, end) of an SLO, as known at `at`."""
+
+    slo: Slo
+    start: datetime
+    end: datetime
+    at: datetime
+
+
+def read(asked: Sequence[Asked], known: Known, *, causes: bool = False) -> list[Tally]:
+    """The tallies in order. With `causes` the spend is told apart, which reads every bucket with something bad."""
+    times = [_time_of(one, known) for one in asked]
+    tallies = [Tally(excluded=time.excluded, unmeasured=time.unmeasured) for time in times]
+    for number, (one, time) in enumerate(zip(asked, times, strict=True)):
+        if terms.counts_downtime(one.slo):
+            tallies[number] = _downtime(one, time, known, tallies[number])
+        elif one.slo.kind == SliKind.HIT_RATE:
+            tallies[number] += _hit_rate(one.slo, time.counted, one.at)
+    _add_buckets(tallies, asked, times, causes)
+    _add_silence(tallies, asked, times, known)
+    return tallies
+
+
+def coverage(one: Asked, known: Known) -> Fraction:
+    """The share of the time that counts in which the portal looked; its own blind time is what lacks."""
+    time = _time_of(one, known)
+    total = seconds(time.measured) + time.unmeasured
+    return 1 - Fraction(time.unmeasured, total) if total else Fraction(1)
+
+
+def excluded_seconds(slo: Slo, window: Window, known: Known) -> int:
+    """Of the whole window, what is still to come included."""
+    return seconds(cut(known.excluded.get(slo.pk, []), [(window.start, window.end)]))
+
+
+# --- time ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """`counted` is what is not excluded (events go by it), `measured` what was looked at as well (time goes by it)."""
+
+    counted: list[Span]
+    measured: list[Span]
+    excluded: int
+    unmeasured: int
+
+
+def _time_of(one: Asked, known: Known) -> _Time:
+    end = known.up_to(min(one.end, one.at))
+    if one.start >= end or known.watermark is None:
+        return _Time([], [], 0, 0)
+    exclusions = known.excluded.get(one.slo.pk, [])
+    counted = without([(one.start, end)], exclusions)
+    first = known.measured_from(one.slo)
+    looked = [(max(one.start, first), end)] if first and max(one.start, first) < end else []
+    held = without(looked, exclusions)
+    blind = cut(known.blind, held)
+    return _Time(counted, without(held, blind), seconds(cut(exclusions, looked)), seconds(blind))
+
+
+def _downtime(one: Asked, time: _Time, known: Known, so_far: Tally) -> Tally:
+    violations = known.violations.get(one.slo.pk, [])
+    bad, causes = add_up(violations, time.measured, time.measured[-1][1]) if violations and time.measured else (0, {})
+    return replace(so_far, valid=seconds(time.measured), bad=bad, causes=causes)
+
+
+# --- events and slices ---
+
+
+def _add_buckets(tallies: list[Tally], asked: Sequence[Asked], times: Sequence[_Time], causes: bool) -> None:
+    stretches = [
+        (number, one.slo.pk, run.width, run.start, run.end)
+        for number, (one, time) in enumerate(zip(asked, times, strict=True))
+        if terms.has_buckets(one.slo)
+        for start, end in time.counted
+        for run in cover(start, _end_of_slices(one.slo, end), terms.base_width(one.slo))
+    ]
+    for number, valid, bad, _ in spans.fetch(SUMS, stretches):
+        tallies[number] += Tally(int(valid), int(bad))
+    if causes:
+        for number, spent in spans.fetch(CAUSES, stretches):
+            tallies[number] += Tally(causes=decoded(spent))
+
+
+def _end_of_slices(slo: Slo, end: datetime) -> datetime:
+    """A slice has no verdict before it is over."""
+    return floor(end, terms.base_width(slo)) if terms.counts_slices(slo) else end
+
+
+def _add_silence(tallies: list[Tally], asked: Sequence[Asked], times: Sequence[_Time], known: Known) -> None:
+    """Slices without events during a missed heartbeat are bad; without a heartbeat they are nothing."""
+    stretches, slices = [], dict[int, int]()
+    for number, (one, time) in enumerate(zip(asked, times, strict=True)):
+        if not terms.counts_slices(one.slo) or one.slo.pk not in known.violations:
+            continue
+        width = terms.base_width(one.slo)
+        for start, end in _silent(one, time, known, width):
+            slices[number] = slices.get(number, 0) + (end - start) // timedelta(seconds=width)
+            stretches.append((number, one.slo.pk, width, start, end))
+    spoken = {number: count for number, _, _, count in spans.fetch(SUMS, stretches)}
+    for number, count in slices.items():
+        lost = (count - spoken.get(number, 0)) * terms.base_width(asked[number].slo)
+        spent = {f"error|{MISSED}": lost, "version|": lost} if lost else {}
+        tallies[number] += Tally(lost, lost, causes=spent)
+
+
+def _silent(one: Asked, time: _Time, known: Known, width: int) -> list[Span]:
+    """Whole slices, within what was measured, that a missed heartbeat touches."""
+    if not time.measured:
+        return []
+    until = time.measured[-1][1]
+    outages = [gap.span(until) for gap in known.violations[one.slo.pk] if gap.rule == HEARTBEAT]
+    found = []
+    for start, end in time.measured:
+        first, last = ceil(start, width), ceil(_end_of_slices(one.slo, end), width)
+        found += [
+            (max(first, floor(a, width)), min(last, ceil(b, width))) for a, b in cut(outages, [(start, end)]) if a < b
+        ]
+    return merge(found)
+
+
+# --- hit rates ---
+
+
+def _hit_rate(slo: Slo, counted: Iterable[Span], at: datetime) -> Tally:
+    """Handoffs that began in these stretches, judged by the business clock as of `at`."""
+    if slo.rule is None:
+        return Tally()
+    tally = Tally()
+    for start, end in counted:
+        counts = read_cohort(Question([slo.rule], start, end, Instant(at)), []).total().counts
+        tally += Tally(counts.business_evaluated, counts.business_evaluated - counts.business_hits)
+    return tally
+
+
+def by_automation(slos: Iterable[Slo]) -> dict[int, list[Slo]]:
+    found: dict[int, list[Slo]] = {}
+    for one in slos:
+        if one.automation_id:
+            found.setdefault(one.automation_id, []).append(one)
+    return found

@@ -1,0 +1,91 @@
+"""Wider buckets from narrower ones: 15 minutes from minutes, hours from those, days from hours. A bucket is added up
+once it is over, and again whenever something in it changes later.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from handoffs import bulk
+from slos.budgets import spans, terms
+from slos.budgets.adding import Events, bucket_of, forget
+from slos.budgets.counting import JOIN, NAMES, counts_of, decoded
+from slos.budgets.engine import RunCounts
+from slos.budgets.engine.buckets import WIDTHS, chain_of, floor
+from slos.budgets.engine.tallies import add_into
+from slos.budgets.spans import Stretch
+from slos.models import OpenBucket, RunBucket, SliBucket, Slo
+
+Bucket = tuple[int, datetime]  # automation, start
+
+MINUTES = f"SELECT k.mark, {NAMES}, b.cost, b.durations, b.errors, b.versions {JOIN}"
+EVENTS = (
+    "SELECT k.mark, b.valid, b.bad, b.causes FROM {spans} JOIN slos_slibucket b "
+    "ON b.slo_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until"
+)
+
+
+def note_wider(changed: Iterable[Bucket], width: int) -> None:
+    """Say that the buckets of `width` that these lie in are to be added up."""
+    wanted = {(automation, floor(start, width)) for automation, start in changed}
+    length = timedelta(seconds=width)
+    OpenBucket.objects.bulk_create(
+        [OpenBucket(automation_id=one, width=width, start=at, due_at=at + length) for one, at in sorted(wanted)],
+        ignore_conflicts=True,
+        batch_size=1_000,
+    )
+
+
+def widen(width: int, buckets: Sequence[Bucket], slos: Mapping[int, Sequence[Slo]], *, with_runs: bool = True) -> None:
+    """Replace these buckets of `width` by the sums of narrower ones, of the automations and of their SLOs."""
+    length = timedelta(seconds=width)
+    narrower = max(one for one in WIDTHS if one < width)
+    if with_runs:
+        runs = [(n, automation, narrower, at, at + length) for n, (automation, at) in enumerate(buckets)]
+        _replace_runs(width, buckets, runs)
+    mine: list[Stretch] = []
+    keys: list[tuple[int, datetime]] = []
+    for automation, at in buckets:
+        for slo in slos.get(automation, ()):
+            lower = _lower_of(slo, width)
+            if lower is not None:
+                mine.append((len(keys), slo.pk, lower, at, at + length))
+                keys.append((slo.pk, at))
+    _replace_events(width, keys, mine)
+
+
+def _replace_runs(width: int, buckets: Sequence[Bucket], stretches: Sequence[Stretch]) -> None:
+    sums: dict[int, RunCounts] = defaultdict(RunCounts)
+    for number, *values in spans.fetch(MINUTES, stretches):
+        sums[number].take(counts_of(values))
+    forget(RunBucket, "automation_id", [(n, owner, width, since, until) for n, owner, _, since, until in stretches])
+    bulk.insert(RunBucket, [bucket_of(*_at(buckets[number], width), one) for number, one in sums.items()])
+
+
+def _at(bucket: Bucket, width: int) -> tuple[int, int, datetime]:
+    return bucket[0], width, bucket[1]
+
+
+def _replace_events(width: int, keys: Sequence[tuple[int, datetime]], stretches: Sequence[Stretch]) -> None:
+    sums: dict[int, Events] = defaultdict(Events)
+    for number, valid, bad, causes in spans.fetch(EVENTS, stretches):
+        one = sums[number]
+        one.valid += valid
+        one.bad += bad
+        add_into(one.causes, decoded(causes))
+    forget(SliBucket, "slo_id", [(n, owner, width, since, until) for n, owner, _, since, until in stretches])
+    rows = [
+        SliBucket(
+            slo_id=keys[number][0], width=width, start=keys[number][1], valid=one.valid, bad=one.bad, causes=one.causes
+        )
+        for number, one in sums.items()
+    ]
+    bulk.insert(SliBucket, rows)
+
+
+def _lower_of(slo: Slo, width: int) -> int | None:
+    """The width that an SLO's buckets of `width` are added up from; None where it keeps none."""
+    if not terms.has_buckets(slo):
+        return None
+    chain = chain_of(terms.base_width(slo))
+    return chain[chain.index(width) - 1] if width in chain[1:] else None
