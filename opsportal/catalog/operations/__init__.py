@@ -30,11 +30,21 @@ from opsportal.catalog.operations.upkeep import (
     retire_credential,
     tick_item,
 )
+from opsportal.catalog.operations.workflows import (
+    MAX_BYTES,
+    Imported,
+    confirm_workflows,
+    import_workflows,
+    read_file,
+    upload_workflows,
+)
 
 __all__ = [
     "CREDENTIAL_FIELDS",
     "FIELDS",
     "LINK_KINDS",
+    "MAX_BYTES",
+    "Imported",
     "activate_automation",
     "add_cost_line",
     "add_credential",
@@ -43,13 +53,16 @@ __all__ = [
     "change_automation",
     "change_credential",
     "clear_degraded",
+    "confirm_workflows",
     "create_automation",
     "end_cost_line",
     "flip_switch",
+    "import_workflows",
     "needs_agreement",
     "pause_automation",
     "plan_release",
     "raci_of",
+    "read_file",
     "record_release",
     "remove_switch",
     "resume_automation",
@@ -59,4 +72,5 @@ __all__ = [
     "shown",
     "switch_fallback",
     "tick_item",
+    "upload_workflows",
 ]
