@@ -220,7 +220,7 @@ def _read_alert(row: dict[str, Any]) -> thresholds.BurnAlert | None:
         alert = thresholds.typed([row])[0]
     except (KeyError, TypeError, ArithmeticError, ValueError):
         return None
-    whole = isinstance(alert.long_seconds, int) and isinstance(alert.short_seconds, int)
+    whole = all(isinstance(row[name], int) for name in ("long_seconds", "short_seconds"))
     known = alert.severity in (thresholds.PAGE, thresholds.TICKET)
     return alert if whole and known and alert.burn.is_finite() else None
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from opsportal.approvals import operations as approvals
 from opsportal.approvals.states import Risk
@@ -16,7 +17,7 @@ from opsportal.identity.models import Person
 from slos.models import Exclusion, Slo, SloPart, SloVersion
 from slos.objectives import words
 from slos.objectives.checking import check_definition
-from slos.objectives.counting import count_again
+from slos.objectives.counting import count_again, read_again
 from slos.objectives.definition import Definition, definition_of
 from slos.objectives.document import definition_document
 from slos.states import SLO_TRANSITIONS, SliKind, SloState
@@ -129,7 +130,7 @@ def exclude(
     action = "excluded" if is_planned else "exclusion_asked"
     _record_exclusion(exclusion, action, actor=actor, now=now, reason=exclusion.reason)
     if is_planned:
-        _count_stretch_again(exclusion, now)
+        _read_stretch_again(exclusion)
     else:
         _ask_for(exclusion, now)
     return exclusion
@@ -146,7 +147,7 @@ def approve_exclusion(exclusion: Exclusion, *, person: Person, actor: Actor, now
     exclusion.approved_at, exclusion.approved_by = now, person
     exclusion.save(update_fields=["approved_at", "approved_by"])
     _record_exclusion(exclusion, "exclusion_approved", actor=actor, now=now, reason=exclusion.reason)
-    _count_stretch_again(exclusion, now)
+    _read_stretch_again(exclusion)
     return exclusion
 
 
@@ -161,7 +162,7 @@ def withdraw_exclusion(exclusion: Exclusion, *, actor: Actor, now: datetime, rea
     approvals.void_approvals(subject=_subject(exclusion), actor=actor, reason="Taken back", now=now, wait=False)
     _record_exclusion(exclusion, "exclusion_withdrawn", actor=actor, now=now, reason=reason or "taken back")
     if exclusion.approved_at is not None:
-        _count_stretch_again(exclusion, now)
+        _read_stretch_again(exclusion)
     return exclusion
 
 
@@ -254,11 +255,11 @@ def _subject(exclusion: Exclusion) -> Subject:
     return Subject("exclusion", str(exclusion.pk), exclusion.reason)
 
 
-def _count_stretch_again(exclusion: Exclusion, now: datetime) -> None:
-    """Everything the stretch touches: the SLO, or each one of the automation."""
-    slos = [exclusion.slo] if exclusion.slo else list(Slo.objects.filter(automation=exclusion.automation))
-    for slo in slos:
-        count_again(slo, now=now)
+def _read_stretch_again(exclusion: Exclusion) -> None:
+    """Everything the stretch touches: the SLO, or each one of the automation; and the composites made of them."""
+    mine = Q(pk=exclusion.slo_id) if exclusion.slo_id else Q(automation=exclusion.automation_id)
+    keys = list(Slo.objects.filter(mine).values_list("pk", flat=True))
+    read_again(Slo.objects.filter(Q(pk__in=keys) | Q(parts__part__in=keys)).distinct())
 
 
 def _record(slo: Slo, action: str, *, actor: Actor, now: datetime, **detail: Any) -> None:
