@@ -126,7 +126,7 @@ def bucket_of(automation: int, width: int, start: datetime, counts: RunCounts) -
 
 def _run(row: Sequence[Any]) -> Ended:
     _, finished_at, key, started_at, status, occurred_at, error, version, duration_ms = row[:9]
-    if isinstance(finished_at, str):
+    if isinstance(finished_at, str) or finished_at.tzinfo is None:
         finished_at, started_at = spans.instant(finished_at), spans.instant(started_at)
         occurred_at = spans.instant(occurred_at)
     return Ended(finished_at, key, started_at, status, occurred_at, error, version, duration_ms)

@@ -53,9 +53,11 @@ def execute(statement: str, stretches: Sequence[Stretch]) -> None:
 
 
 def instant(value: Any) -> Any:
-    """A column of instants as read without the ORM: SQLite keeps text."""
+    """A column of instants as read without the ORM: SQLite keeps text, and answers a declared column without zone."""
     if isinstance(value, str):
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
     return value
 
 
