@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.urls import URLPattern, path, re_path, register_converter
 
-from slos.heartbeats import doors
+from slos.heartbeats import badges, doors, management
 
 
 class AnyUUID:
@@ -31,6 +31,17 @@ class Digits:
         return str(value)
 
 
+class Sha1:
+    regex = "[a-f0-9]{40}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(Sha1, "sha1")
 register_converter(AnyUUID, "anyuuid")
 register_converter(Digits, "digits")
 
@@ -47,8 +58,38 @@ def _pings(address: str, view: Callable[..., HttpResponse], name: str) -> list[U
     return found
 
 
+def _management(version: int) -> list[URLPattern]:
+    """Collections with and without a slash at the end, as the original."""
+    base, code, key = f"api/v{version}", "<anyuuid:code>", "<sha1:unique_key>"
+    collections = {
+        "checks": management.checks,
+        f"checks/{code}/pings": management.pings,
+        f"checks/{code}/flips": management.flips,
+        f"checks/{key}/flips": management.flips_by_unique_key,
+        "channels": management.channels,
+        "badges": management.list_badges,
+        "status": management.status,
+    }
+    singles = {
+        f"checks/{code}": management.single,
+        f"checks/{key}": management.by_unique_key,
+        f"checks/{code}/pause": management.pause,
+        f"checks/{code}/resume": management.resume,
+        f"checks/{code}/pings/<int:n>/body": management.ping_body,
+    }
+    given = {"version": version}
+    return [
+        *(path(f"{base}/{at}", view, given) for at, view in {**collections, **singles}.items()),
+        *(path(f"{base}/{at}/", view, given) for at, view in collections.items()),
+    ]
+
+
 urlpatterns = [
     *_pings(BY_CODE, doors.ping, "ping"),
     *_pings(BY_SLUG, doors.ping_by_slug, "ping-slug"),
     re_path(r"^ping/(?P<rest>.*)$", doors.unknown),
+    *(pattern for version in (1, 2, 3) for pattern in _management(version)),
+    path("badge/<uuid:badge_key>/<slug:signature>.<slug:fmt>", badges.badge),
+    path("badge/<uuid:badge_key>/<slug:signature>/<path:tag>.<slug:fmt>", badges.badge),
+    path("b/<int:states>/<uuid:badge_key>.<slug:fmt>", badges.one_badge),
 ]
