@@ -5,25 +5,17 @@ identity, rows, answers. The other side is psycopg writing the finished rows int
 else. Turn by turn; the medians count.
 """
 
-import http.client
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from socket import socket
 from statistics import median
 from typing import Any, TextIO
 
 import msgspec
-from django.conf import settings
 from django.db import connection
 from psycopg.types.json import Jsonb
 
 from handoffs.models import CaseEvent
 from opsportal import clock
+from opsportal.api.frontdoor import post_lines, server, timed
 from opsportal.audit.engine import Actor
 from opsportal.identity.operations import create_token
 
@@ -40,16 +32,16 @@ def run(out: TextIO) -> None:
         return
     token = _token()
     taken, copied, repeated = [], [], []
-    with _server() as port:
+    with server() as port:
         body = _lines("warm", 5_000)
         _post(port, token, body)
         for number in range(ROUNDS):
             body = _lines(f"round-{number}", ROWS)
-            taken.append(_timed(lambda: _post(port, token, body)))  # noqa: B023 - called at once
+            taken.append(timed(lambda: _post(port, token, body)))  # noqa: B023 - called at once
             rows = _rows_of(f"round-{number}")
-            copied.append(_timed(lambda: _copy(rows)))  # noqa: B023
+            copied.append(timed(lambda: _copy(rows)))  # noqa: B023
             if number == 0:
-                repeated.append(_timed(lambda: _post(port, token, body, "duplicate")))  # noqa: B023
+                repeated.append(timed(lambda: _post(port, token, body, "duplicate")))  # noqa: B023
     here, bare = ROWS / median(taken), ROWS / median(copied)
     out.write(
         f"{ROWS:,} events of {len(body) // ROWS} bytes in one request, {ROUNDS} rounds, one connection:\n"
@@ -63,50 +55,8 @@ def run(out: TextIO) -> None:
 # --- the front door ---
 
 
-@contextmanager
-def _server() -> Iterator[int]:
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--blocking-threads", "2", "--no-access-log"]
-    environment = {**os.environ, "OPSPORTAL_API_WRITES_PER_MINUTE": "1000000"}
-    server = subprocess.Popen(  # noqa: S603 - our own server
-        [*command, "opsportal.wsgi:application"],
-        cwd=settings.BASE_DIR,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_until_up(port)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(timeout=15)
-
-
-def _wait_until_up(port: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            session = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            session.request("GET", "/healthz/")
-            if session.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError("The server does not come up.")
-
-
 def _post(port: int, token: str, body: bytes, expected: str = "created") -> None:
-    session = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"}
-    session.request("POST", "/api/v1/events/bulk/", body, headers)
-    answer = session.getresponse()
-    text = answer.read()
-    if answer.status != 200:
-        raise RuntimeError(f"{answer.status}: {text[:500]!r}")
+    text = post_lines(port, token, "/api/v1/events/bulk/", body)
     counts, lines = msgspec.json.decode(text)["counts"], body.count(b"\n")
     if counts[expected] != lines:
         raise RuntimeError(f"{counts} for {lines} lines")
@@ -157,9 +107,3 @@ def _copy(rows: list[tuple[Any, ...]]) -> None:
     with connection.cursor() as cursor, cursor.copy(f"COPY handoffs_caseevent ({names}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
-
-
-def _timed(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began

@@ -18,7 +18,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from handoffs import operations
-from handoffs.benchmark_events import _server as server
 from handoffs.cohort import COLUMNS, Instant
 from handoffs.engine.rates import OUTCOME, Dimension, fold
 from handoffs.models import DirtyDay, Handoff, RateDay, Rule
@@ -26,6 +25,7 @@ from handoffs.operations import NewHandoff, Terms, rates
 from handoffs.operations.rates import rebuild_days
 from handoffs.queries.rates import Question, from_records, read_cohort
 from opsportal import clock
+from opsportal.api.frontdoor import server
 from opsportal.audit.engine import Actor
 from opsportal.calendars.models import Calendar
 from opsportal.identity.models import Person

@@ -173,12 +173,14 @@ def _count_keys(value: dict[str, Any] | list[Any], depth: int) -> int:
     """How many keys there are, at every depth; none of them counts where something is too deep or too large."""
     if depth > parsers.MAX_DEPTH:
         return NOT_A_COUNT
-    count, inner = (len(value), value.values()) if isinstance(value, dict) else (0, value)
+    count, inner = (len(value), value.values()) if type(value) is dict else (0, value)
     for one in inner:
         kind = type(one)
+        if kind is str:
+            continue
         if kind is dict or kind is list:
             count += _count_keys(one, depth + 1)
-        elif isinstance(one, int) and not -parsers.MAX_INTEGER <= one <= parsers.MAX_INTEGER:
+        elif kind is int and not -parsers.MAX_INTEGER <= one <= parsers.MAX_INTEGER:
             return NOT_A_COUNT
     return count
 

@@ -8,13 +8,22 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from slos.states import RunStatus
 
 RUNNING = RunStatus.RUNNING.value
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=10**9)]
+
+
+class Step(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
+    """One step of a run: what it is called, how it ended, how many seconds it took."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+    status: Literal["running", "succeeded", "failed", "skipped", "cancelled"] = "succeeded"
+    duration: Seconds | None = None
 
 
 class NewRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -43,7 +52,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     cost: Decimal | None = None
     items_out: int | None = None
     tags: Mapping[str, Any] = {}
-    steps: Sequence[Mapping[str, Any]] = []
+    steps: Sequence[Step] = []
 
     @property
     def is_final(self) -> bool:
@@ -78,7 +87,7 @@ OF_THE_END = ("error_type", "error_message")
 BITS = {name: 1 << place for place, name in enumerate(FILLED)}
 
 
-class Kept(NamedTuple):
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """What is known of a run: the sum of its reports, which fields its end said itself, and the hash of its end."""
 
     run: NewRun
@@ -99,12 +108,21 @@ def merge(known: Kept, new: NewRun) -> tuple[str, Kept]:
         joined = _joined(known.run, new)
         return ("duplicate", known) if joined == known.run else ("updated", Kept(joined))
     if not new.is_final:  # late: at most it fills what is missing
-        return "duplicate", known._replace(run=_above(known.run, known.said, new))
+        return "duplicate", msgspec.structs.replace(known, run=_above(known.run, known.said, new))
     return ("duplicate" if body_hash(new) == known.body_hash else "conflict"), known
 
 
 def said_by(run: NewRun) -> int:
-    return sum(bit for name, bit in BITS.items() if getattr(run, name) not in _SILENCE)
+    """The bits of the fields that this report fills: 0 says something, an empty text does not."""
+    said, bit = 0, 1
+    for value in (
+        run.started_at, run.occurred_at, run.correlation_id, run.request_id, run.payload_bytes, run.version,
+        run.environment, run.trigger, run.cost, run.items_out, run.tags, run.steps,
+    ):  # fmt: skip
+        if value or (value is not None and value == 0):
+            said |= bit
+        bit <<= 1
+    return said
 
 
 def body_hash(run: NewRun) -> bytes:

@@ -11,7 +11,7 @@ from opsportal import trace
 from opsportal.api.lines import read_json, shaped
 from opsportal.errors import InvalidInput
 from opsportal.outbound.masking import MASK, mask
-from slos.runs.engine import RUNNING, NewRun
+from slos.runs.engine import RUNNING, NewRun, Seconds, Step
 
 Slug = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -22,7 +22,6 @@ Text60 = Annotated[str, msgspec.Meta(max_length=60)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=10**9)]
 
 MAX_MESSAGE, MAX_MESSAGE_IN = 2_000, 20_000
 MAX_COST = Decimal(10) ** 8
@@ -33,14 +32,6 @@ KEYED = re.compile(
     r"(?i)\b(pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|authorization|cookie|session(?:_?id)?)"
     r"(\"?'?\s*[:=]\s*)(?!\s*(?:bearer|basic)\b)(\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)"
 )
-
-
-class StepLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One step of a run: what it is called, how it ended, how many seconds it took."""
-
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
-    status: Literal["running", "succeeded", "failed", "skipped", "cancelled"] = "succeeded"
-    duration: Seconds | None = None
 
 
 class RunLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
@@ -69,7 +60,7 @@ class RunLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     cost: Decimal | None = None
     items_out: Size | None = None
     tags: Annotated[dict[Text60, Text200 | int | float | bool | None], msgspec.Meta(max_length=MAX_TAGS)] = {}
-    steps: Annotated[list[StepLine], msgspec.Meta(max_length=MAX_STEPS)] = []
+    steps: Annotated[list[Step], msgspec.Meta(max_length=MAX_STEPS)] = []
 
 
 def read_line(raw: bytes) -> NewRun:
@@ -110,7 +101,7 @@ def new_run(line: RunLine) -> NewRun:
         cost=None if line.cost is None else _cost(line.cost),
         items_out=line.items_out,
         tags=line.tags,
-        steps=msgspec.to_builtins(line.steps) if line.steps else [],
+        steps=line.steps,
     )
 
 
@@ -160,6 +151,8 @@ def _with_duration(
 
 
 def _utc(instant: datetime, field: str) -> datetime:
+    if instant.tzinfo is UTC:
+        return instant
     try:
         return instant.astimezone(UTC)
     except OverflowError:  # year 1 or 9999, at the other end of the world
@@ -171,9 +164,10 @@ def _utc(instant: datetime, field: str) -> datetime:
 
 def _correlation_id(line: RunLine) -> str:
     """`trace_id` is another name for it, as everywhere in the API."""
-    for field in ("correlation_id", "trace_id"):
-        if (value := getattr(line, field)) and not trace.is_valid(value):
-            raise InvalidInput("invalid", "This is no trace id.", field=field)
+    if line.correlation_id and not trace.is_valid(line.correlation_id):
+        raise InvalidInput("invalid", "This is no trace id.", field="correlation_id")
+    if line.trace_id and not trace.is_valid(line.trace_id):
+        raise InvalidInput("invalid", "This is no trace id.", field="trace_id")
     if line.correlation_id and line.trace_id and line.correlation_id != line.trace_id:
         raise InvalidInput("contradiction", "Both names of one id, and they differ.", field="trace_id")
     return line.correlation_id or line.trace_id

@@ -5,22 +5,23 @@ SQLite has one writer and executemany. What reports add up to is the engine's.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from django.db import connection, transaction
 from psycopg.errors import UniqueViolation
 
 from slos.models import DirtyMinute, Run
-from slos.runs.engine import RUNNING, Kept, NewRun
+from slos.runs.engine import RUNNING, Kept, NewRun, Step
 
 SLICE = 400  # run ids of one lookup on SQLite
 PIECE = 500  # rows handed to the driver at once
+FEW = 20
 
 Key = tuple[int, str]  # automation's id, run_id
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A run with its place in the table."""
 
     id: int
@@ -44,16 +45,14 @@ def lock(keys: Sequence[Key]) -> dict[Key, Row]:
     """The rows of these runs, locked in one order for everybody, so that two senders wait instead of locking up."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(_LOCK, [[automation for automation, _ in keys], [run_id for _, run_id in keys]])
-            ids = [row[0] for row in cursor.fetchall()]
-        rows = Run.objects.in_bulk(ids).values() if ids else []
-        return {(one.automation_id, one.run_id): _row(one) for one in rows}
+            cursor.execute(_LOCK, [msgspec.json.encode(keys).decode()])
+            return {(values[1], values[2]): _row(values) for values in cursor.fetchall()}
     found: dict[Key, Row] = {}
     for automation in {automation for automation, _ in keys}:
         run_ids = [run_id for each, run_id in keys if each == automation]
         for at in range(0, len(run_ids), SLICE):
-            for one in Run.objects.filter(automation=automation, run_id__in=run_ids[at : at + SLICE]):
-                found[automation, one.run_id] = _row(one)
+            rows = Run.objects.filter(automation=automation, run_id__in=run_ids[at : at + SLICE])
+            found |= {(automation, values[2]): _row(values) for values in rows.values_list(*KEPT, *SAID)}
     return found
 
 
@@ -90,33 +89,50 @@ def update(rows: Sequence[Row], now: datetime) -> None:
 
 def mark_dirty(ended: Iterable[tuple[int, datetime]]) -> None:
     """Tell the rollups in which minutes something changed, once for each automation and minute."""
-    minutes = {(automation, at.replace(second=0, microsecond=0)) for automation, at in ended}
-    DirtyMinute.objects.bulk_create(
-        [DirtyMinute(automation_id=automation, minute=minute) for automation, minute in sorted(minutes)],
-        batch_size=1_000,
-    )
+    minutes = sorted({(automation, at.replace(second=0, microsecond=0)) for automation, at in ended})
+    if connection.vendor != "postgresql" or len(minutes) <= FEW:
+        DirtyMinute.objects.bulk_create([DirtyMinute(automation_id=one, minute=minute) for one, minute in minutes])
+        return
+    with connection.cursor() as cursor, cursor.copy("COPY slos_dirtyminute (automation_id, minute) FROM STDIN") as copy:
+        copy.write("".join([f"{automation}\t{minute.isoformat()}\n" for automation, minute in minutes]))
 
 
 # --- what a row says ---
 
 
-def _row(one: Run) -> Row:
-    began = one.started_at if one.status == RUNNING or one.duration_ms is not None else None
+def _row(values: Sequence[Any]) -> Row:
+    """A row from the columns KEPT and SAID. A final run without a duration did not say when it began."""
+    pk, automation, run_id, status, started_at, finished_at, duration_ms, occurred_at, body_hash, said, *rest = values
     run = NewRun(
         automation="",
-        run_id=one.run_id,
-        status=one.status,
-        started_at=began and began.astimezone(UTC),
-        finished_at=one.finished_at and one.finished_at.astimezone(UTC),
-        occurred_at=one.occurred_at and one.occurred_at.astimezone(UTC),
-        **{name: getattr(one, name) for name in SAID},
+        run_id=run_id,
+        status=status,
+        started_at=_utc(started_at) if status == RUNNING or duration_ms is not None else None,
+        finished_at=_utc(finished_at),
+        occurred_at=_utc(occurred_at),
+        tags=_read(rest.pop(), dict),
+        steps=_read(rest.pop(), list[Step]),
+        **dict(zip(SAID, rest, strict=False)),
     )
-    return Row(one.pk, one.automation_id, Kept(run, one.said, bytes(one.body_hash)))
+    return Row(pk, automation, Kept(run, said, bytes(body_hash)))
 
 
+def _utc(instant: datetime | None) -> datetime | None:
+    return instant and instant.astimezone(UTC)
+
+
+def _read(value: Any, shape: Any) -> Any:
+    """JSON of a row: PostgreSQL's driver hands it on as text."""
+    return msgspec.json.decode(value, type=shape) if isinstance(value, str) else msgspec.convert(value, shape)
+
+
+KEPT = (
+    "id", "automation_id", "run_id", "status", "started_at", "finished_at", "duration_ms", "occurred_at", "body_hash",
+    "said",
+)  # fmt: skip
 SAID = (
     "correlation_id", "request_id", "payload_bytes", "error_type", "error_message", "attempt", "retries", "compensated",
-    "interventions", "version", "environment", "trigger", "cost", "items_out", "tags", "steps",
+    "interventions", "version", "environment", "trigger", "cost", "items_out", "steps", "tags",
 )  # fmt: skip
 CHANGING = (
     *SAID, "status", "started_at", "finished_at", "occurred_at", "duration_ms", "body_hash", "said", "updated_at"
@@ -138,7 +154,8 @@ def _instance(row: Row, now: datetime) -> Run:
         said=row.kept.said,
         received_at=now,
         updated_at=now,
-        **{name: getattr(run, name) for name in SAID} | {"tags": dict(run.tags), "steps": list(run.steps)},
+        **{name: getattr(run, name) for name in SAID}
+        | {"tags": dict(run.tags), "steps": msgspec.to_builtins(run.steps)},
     )
 
 
@@ -158,10 +175,12 @@ _TABLE = f"slos_run ({COLUMNS})"
 _RESERVE = """
 SELECT array_agg(nextval(sequence)) FROM pg_get_serial_sequence(%s, 'id') AS sequence, generate_series(1, %s)
 """
-_LOCK = """
-SELECT run.id FROM unnest(%s::bigint[], %s::text[]) AS said (automation_id, run_id)
-JOIN slos_run AS run USING (automation_id, run_id) ORDER BY run.automation_id, run.run_id FOR UPDATE OF run
-"""
+_LOCK = f"""
+SELECT {", ".join(f"run.{name}" for name in (*KEPT, *SAID))}
+FROM json_array_elements(%s::json) AS known (key)
+JOIN slos_run AS run ON run.automation_id = (key->>0)::bigint AND run.run_id = key->>1
+ORDER BY run.automation_id, run.run_id FOR UPDATE OF run
+"""  # noqa: S608 - names of our own
 # Made once for each connection; a transaction may hold several chunks. Emptied by TRUNCATE: what DELETE leaves dead in
 # a temporary table no vacuum ever clears, and each chunk would read all of it again.
 _STAGE = "CREATE TEMP TABLE IF NOT EXISTS said_run (LIKE slos_run); TRUNCATE said_run"
@@ -192,7 +211,7 @@ def _copy(cursor: Any, target: str, rows: Sequence[Row], now: datetime) -> None:
 
 def _line(row: Row, now: str) -> str:
     """The values of TEXTS and PLAIN as COPY reads them."""
-    run, said, body_hash = row.kept
+    run, said, body_hash = row.kept.run, row.kept.said, row.kept.body_hash
     began, ended = run.started_at or run.finished_at, run.finished_at
     texts = _escaped(
         run.run_id,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from opsportal.catalog.models import Automation
 from slos.models import DirtyMinute, Run
 from slos.runs import engine
-from slos.runs.engine import NewRun
+from slos.runs.engine import NewRun, Step
 from slos.runs.operations import record_runs
 from tests.factories.catalog import make_automation
 
@@ -45,7 +45,7 @@ facts = st.fixed_dictionaries(
         "cost": st.none() | st.sampled_from([Decimal("0.000001"), Decimal("1.5")]),
         "items_out": maybe_counts,
         "tags": st.dictionaries(st.sampled_from("xy"), st.integers(0, 1), max_size=2),
-        "steps": st.lists(st.sampled_from([{"name": "fetch", "status": "failed"}, {"name": "send"}]), max_size=2),
+        "steps": st.lists(st.sampled_from([Step(name="fetch", status="failed"), Step(name="send")]), max_size=2),
     },
 )
 

@@ -1,0 +1,67 @@
+"""For benchmarks: a web server of one's own, as in production, on the database at hand, and requests to it."""
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from socket import socket
+
+from django.conf import settings
+
+
+@contextmanager
+def server(*, threads: int = 2) -> Iterator[int]:
+    """Start granian with one worker; answers its port. Writes are not limited there."""
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--workers", "1", "--blocking-threads", str(threads), "--no-access-log"]
+    process = subprocess.Popen(  # noqa: S603 - our own server
+        [*command, "opsportal.wsgi:application"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "OPSPORTAL_API_WRITES_PER_MINUTE": "1000000"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_until_up(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=15)
+
+
+def post_lines(port: int, token: str, path: str, body: bytes) -> bytes:
+    """Send NDJSON; answers the body. Raises RuntimeError for anything but 200."""
+    session = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"}
+    session.request("POST", path, body, headers)
+    answer = session.getresponse()
+    text = answer.read()
+    if answer.status != 200:
+        raise RuntimeError(f"{answer.status}: {text[:500]!r}")
+    return text
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that `work` takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _wait_until_up(port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            session = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            session.request("GET", "/healthz/")
+            if session.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("The server does not come up.")
