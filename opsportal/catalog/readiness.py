@@ -112,5 +112,7 @@ def _own(automation: Automation) -> set[str]:
 def _with_faulty_credentials(automations: Collection[Automation], at: datetime) -> set[int]:
     if not automations:
         return set()
+    if all(hasattr(automation, "has_faulty_credential") for automation in automations):  # read with the rows already
+        return {automation.pk for automation in automations if automation.has_faulty_credential}  # type: ignore[attr-defined]
     keys = [automation.pk for automation in automations]
     return set(Credential.objects.faulty(at).filter(automation__in=keys).values_list("automation_id", flat=True))

@@ -1,11 +1,18 @@
 """Columns and filters of the automation list."""
 
-import django_filters
+from datetime import datetime
+from functools import cached_property
 
+import django_filters
+from django.utils.safestring import SafeString
+
+from opsportal import clock
 from opsportal.catalog.models import Automation, Platform, Tier
+from opsportal.catalog.readiness import Readiness, readiness_of_all
 from opsportal.catalog.states import AutomationState
 from opsportal.identity.models import Team
 from opsportal.web import filters, tables
+from opsportal.web.templatetags import ui
 
 TONES = {
     AutomationState.DRAFT: "calm",
@@ -30,24 +37,47 @@ def word_of(state: str) -> str:
 
 
 class AutomationTable(tables.Table):
+    """Readiness is worked out once for all rows of the page."""
+
     caption = "Automations"
     empty_title = "No automations yet"
     empty_sentence = "Enter the ones your customers would miss first; owners and timers hang on them."
 
     name = tables.LinkColumn("catalog:automation", key="slug")
-    state = tables.BadgeColumn(tone=tone_of, word=word_of)
+    state = tables.Column()
     tier = tables.Column()
-    platform = tables.Column(accessor="get_platform_display", order_by="platform")
+    readiness = tables.Column(accessor="pk", verbose_name="Ready", orderable=False)
     team = tables.Column()
     owner = tables.PersonColumn()
     backup_owner = tables.PersonColumn(verbose_name="Backup")
+    platform = tables.Column(accessor="get_platform_display", order_by="platform")
 
     class Meta:
         model = Automation
-        fields = ["name", "state", "tier", "platform", "team", "owner", "backup_owner"]
+        fields = ["name", "state", "tier", "readiness", "team", "owner", "backup_owner", "platform"]
+
+    @cached_property
+    def now(self) -> datetime:
+        return clock.now()
+
+    @cached_property
+    def found(self) -> dict[int, Readiness]:
+        return readiness_of_all([row.record for row in self.paginated_rows], self.now)
 
     def render_tier(self, record: Automation) -> str:
         return record.tier
+
+    def render_state(self, record: Automation) -> SafeString:
+        """What sales should read first: that it is degraded, or on its fallback."""
+        if record.state == AutomationState.ACTIVE and record.degraded_at(self.now):
+            return ui.badge("Degraded", "warn")
+        if record.state == AutomationState.ACTIVE and record.fallback_since:
+            return ui.badge("On its fallback", "warn")
+        return ui.badge(word_of(record.state), tone_of(record.state))
+
+    def render_readiness(self, record: Automation) -> SafeString:
+        found = self.found[record.pk]
+        return ui.badge(f"{found.have} of {found.of}", "good" if found.is_ready else "warn")
 
 
 class AutomationFilter(filters.FilterSet):

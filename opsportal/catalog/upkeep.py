@@ -62,6 +62,10 @@ class CostTotal:
     currency: str
     amount: Decimal
 
+    @property
+    def words(self) -> str:
+        return f"{self.amount:,.0f} {self.currency}"
+
 
 def cost_totals(lines: list[CostLine]) -> list[CostTotal]:
     """The sum a month for each currency; currencies are never added up."""
@@ -83,6 +87,12 @@ class LimitUse:
     @property
     def share(self) -> Decimal | None:
         return self.used / self.limit if self.used is not None and self.limit else None
+
+    @property
+    def words(self) -> str:
+        """How much is used, for a badge."""
+        share = self.share
+        return f"{self.used:,.0f} used" if share is None else f"{share:.0%} used"
 
     @property
     def tone(self) -> str:

@@ -184,7 +184,7 @@ class AutomationViewSet(ResourceViewSet):
     @action(detail=True, methods=["post"], url_path="tier")
     def propose_tier(self, request: Request, slug: str) -> Response:
         """Propose a tier to the other side, which decides on the page of the approval. People only."""
-        automation, person, body = self.get_object(), self.principal, self.body()
+        automation, person, body = self.get_object(), principal_of(request), self.body()
         if not isinstance(person, Person):
             raise Forbidden("people_only", "People agree on a tier: sign in to propose one.")
         approval = tiers.propose_tier(automation, **body, requested_by=person, now=self.now)
@@ -266,7 +266,7 @@ class AutomationViewSet(ResourceViewSet):
     def credentials(self, request: Request, slug: str) -> Response:
         """Credentials by reference. Leadership does not see them."""
         automation = self.get_object()
-        if not queries.may_see_credentials(self.principal):
+        if not queries.may_see_credentials(principal_of(self.request)):
             raise Forbidden("not_yours", "Credentials are for who works on automations.")
         return self.page(automation.credentials.all(), parts.CredentialSerializer, ordering="id")
 
@@ -316,13 +316,13 @@ class AutomationViewSet(ResourceViewSet):
 
     def _edited(self) -> Automation:
         automation: Automation = self.get_object()
-        if not queries.may_edit(automation, self.principal):
+        if not queries.may_edit(automation, principal_of(self.request)):
             raise Forbidden("not_yours", "Its owner, its backup or an ops lead may do this.")
         return automation
 
     def _operated(self) -> Automation:
         automation: Automation = self.get_object()
-        if not queries.may_operate(automation, self.principal, self.now):
+        if not queries.may_operate(automation, principal_of(self.request), self.now):
             raise Forbidden("not_yours", "Its owner, its backup, an ops lead or who is on shift may do this.")
         return automation
 

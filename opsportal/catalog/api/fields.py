@@ -61,7 +61,7 @@ class LimitsSerializer(serializers.Serializer):
     def get_fields(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, limit in LIMITS.items():
-            options = {"required": False, "help_text": limit.meaning}
+            options: dict[str, Any] = {"required": False, "help_text": limit.meaning}
             ratio = drf.RegexField(r"^(?:0?\.[0-9]{1,12}|0|1(?:\.0{1,12})?)\Z", **options)
             found[key] = ratio if limit.ratio else drf.IntegerField(min_value=limit.least, max_value=MOST, **options)
         return found

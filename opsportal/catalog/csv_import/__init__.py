@@ -1,0 +1,1 @@
+"""Automations from CSV files, and the same columns on the way out."""

@@ -1,0 +1,131 @@
+"""Releases and switches of an automation."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+
+from opsportal import clock
+from opsportal.catalog import operations, queries, tables
+from opsportal.catalog.forms import ActivationForm, PlanForm, ReasonForm, ReleaseForm, SwitchForm
+from opsportal.catalog.models import Automation, Release, Switch
+from opsportal.catalog.states import AutomationState
+from opsportal.catalog.views.access import editable, form_page, operable, visible
+from opsportal.identity.actors import principal_of
+from opsportal.identity.permissions import scope_required
+
+SHOWN = 50
+
+
+@scope_required("catalog:read")
+def changes_page(request: HttpRequest, slug: str) -> HttpResponse:
+    automation, now, principal = visible(request, slug), clock.now(), principal_of(request)
+    releases = list(automation.releases.filter(cancelled_at=None)[:SHOWN])
+    gate = queries.gate(automation, change=queries.Change.FEATURE, at=now)
+    context = {
+        "automation": automation,
+        "planned": sorted((each for each in releases if each.released_at is None), key=_when),
+        "released": [each for each in releases if each.released_at is not None],
+        "switches": list(automation.switches.all()),
+        "gate": gate,
+        "sentence": gate.reason,
+        "now": now,
+        "may_edit": queries.may_edit(automation, principal),
+        "may_operate": queries.may_operate(automation, principal, now),
+        "tab": "changes",
+        "word": tables.word_of(AutomationState(automation.state)),
+        "tone": tables.tone_of(AutomationState(automation.state)),
+    }
+    return render(request, "catalog/changes.html", context)
+
+
+def _when(release: Release) -> Any:
+    return release.planned_at
+
+
+@scope_required("catalog:read")
+def release_plan(request: HttpRequest, slug: str) -> HttpResponse:
+    automation = editable(request, slug)
+    form = PlanForm(request.POST if request.method == "POST" else None)
+
+    def call(values: dict[str, Any], **who: Any) -> str:
+        operations.plan_release(automation, **values, **who)
+        return ""
+
+    sentence = "People see it coming, and who is on shift knows what changed. The gate is asked when it goes out."
+    return _page(request, form, call, automation, "Announce a release", sentence, "Announce it")
+
+
+@scope_required("catalog:read")
+def release_new(request: HttpRequest, slug: str) -> HttpResponse:
+    automation = editable(request, slug)
+    planned = request.GET.get("version", "")[:80]
+    form = ReleaseForm(request.POST if request.method == "POST" else None, initial={"version": planned})
+
+    def call(values: dict[str, Any], **who: Any) -> str:
+        operations.record_release(automation, **values, **who)
+        return ""
+
+    sentence = "It is watched for a while afterwards: failures of the new version are told apart from the old."
+    return _page(request, form, call, automation, "Record a release", sentence, "Record it")
+
+
+@scope_required("catalog:read")
+def release_cancel(request: HttpRequest, slug: str, row: int) -> HttpResponse:
+    automation = editable(request, slug)
+    release = get_object_or_404(Release, automation=automation, pk=row, released_at=None, cancelled_at=None)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+
+    def call(values: dict[str, Any], **who: Any) -> str:
+        operations.cancel_release(release, **values, **who)
+        return ""
+
+    title = f"Call off {release.version}"
+    return _page(request, form, call, automation, title, "The plan leaves the list.", "Call it off")
+
+
+@scope_required("catalog:read")
+def switch_new(request: HttpRequest, slug: str) -> HttpResponse:
+    automation = editable(request, slug)
+    form = SwitchForm(request.POST if request.method == "POST" else None)
+
+    def call(values: dict[str, Any], **who: Any) -> str:
+        operations.add_switch(automation, **values, **who)
+        return ""
+
+    sentence = "A switch stands for a flag over there. Flips are recorded here, and a runbook can ask for one."
+    return _page(request, form, call, automation, "New switch", sentence, "Add it")
+
+
+@scope_required("catalog:read")
+def switch_flip(request: HttpRequest, slug: str, switch: str) -> HttpResponse:
+    automation = operable(request, slug)
+    found = get_object_or_404(Switch.objects.select_related("automation__team"), automation=automation, slug=switch)
+    on = not found.is_on
+    asks = on and found.gated
+    form = (ActivationForm if asks else ReasonForm)(request.POST if request.method == "POST" else None)
+
+    def call(values: dict[str, Any], **who: Any) -> str:
+        operations.flip_switch(found, on=on, **values, **who)
+        return ""
+
+    word = "on" if on else "off"
+    sentence = found.description or f"It is {'off' if on else 'on'} now."
+    return _page(request, form, call, automation, f"Switch {found.label} {word}", sentence, f"Switch it {word}")
+
+
+def _page(
+    request: HttpRequest, form: Any, call: Any, automation: Automation, title: str, sentence: str, button: str
+) -> HttpResponse:
+    back = reverse("catalog:changes", args=[automation.slug])
+    return form_page(
+        request,
+        form,
+        call,
+        title=title,
+        back_url=back,
+        back_label=automation.name,
+        sentence=sentence,
+        button=button,
+    )
