@@ -126,9 +126,9 @@ def read_rules(rules: Any) -> list[dict[str, Any]]:
 
 def rule_of(data: Mapping[str, Any]) -> Rule:
     """A rule as `read_rules` wrote it, as a value."""
-    numbers = {name: Fraction(data[name]) for name in NUMBERS if name in data}
-    others = {name: data[name] for name in OTHERS if name in data}
-    return Rule(data["slug"], When(data["when"]), Then(data["then"]), **numbers, **others)
+    figures: dict[str, Any] = {name: Fraction(data[name]) for name in NUMBERS if name in data}
+    figures |= {name: data[name] for name in OTHERS if name in data}
+    return Rule(data["slug"], When(data["when"]), Then(data["then"]), **figures)
 
 
 def rules_of(rules: Iterable[Mapping[str, Any]]) -> list[Rule]:
