@@ -261,7 +261,9 @@ def _end(terms: Terms, before: Standing, signal: Signal, action: str) -> Outcome
     if before.last_ping_at is not None and signal.at < before.last_ping_at:
         return Outcome(action, before, duration, closes=closes)  # overtaken by a newer one, which stands
     others = None if closes == "all" else before.others_until
-    empty = action == SUCCESS and terms.min_items is not None and (signal.items or 0) < terms.min_items
+    # A ping that does not say how much was produced is not judged by it.
+    told = action == SUCCESS and terms.min_items is not None and signal.items is not None
+    empty = told and (signal.items or 0) < (terms.min_items or 0)
     status = HeartbeatStatus.DOWN if action == FAIL or empty else HeartbeatStatus.UP
     due, down = expectation(terms, signal.at, others) if status == HeartbeatStatus.UP else (None, None)
     after = replace(

@@ -1,10 +1,11 @@
 """Heartbeats: who should give a sign of life when, the signs, and the changes of what is known."""
 
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID, uuid4
 
 from django.db import models
-from django.db.models import Exists, Min, OuterRef, Q, Subquery
+from django.db.models import Case, Exists, F, Min, OuterRef, Q, Subquery, Value, When
 
 from opsportal.catalog.models import SLUG, Automation
 from opsportal.identity.models import Team
@@ -40,8 +41,20 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         runs = HeartbeatRun.objects.filter(heartbeat=OuterRef("pk")).order_by().values("heartbeat")
         return self.annotate(run_until=Subquery(runs.annotate(first=Min("deadline_at")).values("first")))
 
-    def running(self) -> Self:
-        return self.filter(Exists(HeartbeatRun.objects.filter(heartbeat=OuterRef("pk"))))
+    def with_status(self, now: datetime) -> Self:
+        """The same, each with `known`: its status at `now`, as slos.heartbeats.engine.status_at tells it."""
+        silent = Q(status__in=("up", "unknown"), down_at__lte=now)
+        overdue = ~Q(status="down") & Q(
+            Exists(HeartbeatRun.objects.filter(heartbeat=OuterRef("pk"), deadline_at__lte=now))
+        )
+        return self.annotate(
+            known=Case(
+                When(silent | overdue, then=Value("down")),
+                When(status="up", due_at__lte=now, then=Value("late")),
+                default=F("status"),
+                output_field=models.CharField(),
+            )
+        )
 
     def visible_to(self, principal: Any) -> Self:
         teams = visible_teams(principal)

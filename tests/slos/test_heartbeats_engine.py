@@ -139,7 +139,7 @@ def test_a_late_ping_is_a_sign_of_life_like_any_other() -> None:
 def test_less_than_the_least_output_is_an_outage() -> None:
     terms = replace(HOURLY, min_items=5)
 
-    for items, after in ((None, "down"), (4, "down"), (5, "up")):
+    for items, after in ((None, "up"), (4, "down"), (5, "up"), (0, "down")):
         assert engine.decide(terms, up(), Signal(AT + SECOND, items=items)).standing.status == after
 
 
