@@ -69,30 +69,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="RunWatch",
-            fields=[
-                (
-                    "automation",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="run_watch",
-                        serialize=False,
-                        to="catalog.automation",
-                    ),
-                ),
-                ("max_runtime_seconds", models.PositiveIntegerField(blank=True, null=True)),
-                ("max_runs_per_minute", models.PositiveIntegerField(blank=True, null=True)),
-                ("max_retries_per_run", models.DecimalField(blank=True, decimal_places=2, max_digits=8, null=True)),
-                ("min_items", models.PositiveIntegerField(blank=True, null=True)),
-                ("empty_in_a_row", models.PositiveSmallIntegerField(blank=True, null=True)),
-                ("max_queue_depth", models.PositiveBigIntegerField(blank=True, null=True)),
-                ("max_queue_age_seconds", models.PositiveIntegerField(blank=True, null=True)),
-                ("max_cost_per_month", models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True)),
-                ("updated_at", models.DateTimeField()),
-            ],
-        ),
-        migrations.CreateModel(
             name="QueueGauge",
             fields=[
                 (

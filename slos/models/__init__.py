@@ -6,7 +6,7 @@ from slos.models.heartbeats import Flip, Heartbeat, HeartbeatRun, Ping, PingProj
 from slos.models.objectives import Exclusion, Slo, SloPart, SloVersion
 from slos.models.policies import BudgetFreeze, Decision, Policy, PolicyVersion, ShareLink, Standing
 from slos.models.rollups import DirtyMinute, Downtime, OpenBucket, RunBucket, SliBucket, SloReading, Watermark
-from slos.models.runs import QueueGauge, Run, RunWatch
+from slos.models.runs import QueueGauge, Run
 
 __all__ = [
     "BudgetFreeze",
@@ -27,7 +27,6 @@ __all__ = [
     "QueueGauge",
     "Run",
     "RunBucket",
-    "RunWatch",
     "ShareLink",
     "SliBucket",
     "Slo",

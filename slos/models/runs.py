@@ -1,4 +1,4 @@
-"""Runs of automations, as their platforms report them; how long their queues are; from when on somebody should look."""
+"""Runs of automations and the queues before them, as their platforms report them."""
 
 from typing import Any, Self
 
@@ -76,26 +76,6 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.automation} {self.run_id}"
-
-
-class RunWatch(models.Model):
-    """From when on an automation's runs need a look. Whatever is empty follows the rule for all (slos.runs.watching);
-    0 switches a check off.
-    """
-
-    automation = models.OneToOneField(Automation, primary_key=True, on_delete=models.CASCADE, related_name="run_watch")
-    max_runtime_seconds = models.PositiveIntegerField(null=True, blank=True)
-    max_runs_per_minute = models.PositiveIntegerField(null=True, blank=True)
-    max_retries_per_run = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
-    min_items = models.PositiveIntegerField(null=True, blank=True)
-    empty_in_a_row = models.PositiveSmallIntegerField(null=True, blank=True)
-    max_queue_depth = models.PositiveBigIntegerField(null=True, blank=True)
-    max_queue_age_seconds = models.PositiveIntegerField(null=True, blank=True)
-    max_cost_per_month = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
-    updated_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"watch over {self.automation}"
 
 
 class QueueGauge(models.Model):

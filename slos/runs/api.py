@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers as drf
 from rest_framework.request import Request
@@ -14,13 +15,14 @@ from opsportal.api import routing
 from opsportal.api.bulk import ONE_OR_LIST, LinesViewSet, take_list
 from opsportal.api.lines import Intake
 from opsportal.api.serializers import DateTimeField, ModelSerializer, Serializer
-from opsportal.api.viewsets import ResourceViewSet
+from opsportal.api.viewsets import BaseViewSet, ResourceViewSet
 from opsportal.catalog.models import Automation
-from slos.models import Run
+from opsportal.catalog.queries import get_automation
+from slos.models import QueueGauge, Run
 from slos.runs import queries
 from slos.runs.engine import NewRun
 from slos.runs.intake import read_line, read_run
-from slos.runs.operations import record_run, record_runs
+from slos.runs.operations import record_queue, record_run, record_runs
 from slos.states import RunStatus
 
 COUNT: dict[str, Any] = {"min_value": 0, "max_value": 10**9, "required": False}
@@ -150,7 +152,45 @@ class RunBulkViewSet(LinesViewSet):
         return intake_of(self.principal, self.now, read_line)
 
 
+class NewQueueSerializer(Serializer):
+    depth = drf.IntegerField(min_value=0, max_value=10**15)
+    oldest_age_seconds = drf.IntegerField(min_value=0, max_value=10**9, required=False, allow_null=True)
+
+
+class QueueSerializer(ModelSerializer):
+    """How much waits in front of an automation, as it was last reported."""
+
+    automation = drf.SlugRelatedField(slug_field="slug", read_only=True)  # type: ignore[var-annotated]
+
+    class Meta:
+        model = QueueGauge
+        fields = ["automation", "depth", "oldest_age_seconds", "reported_at"]
+
+
+class QueueViewSet(BaseViewSet):
+    """The queue before an automation: report its depth as often as you like, the newest counts."""
+
+    serializer_class = QueueSerializer
+    read_scope, write_scope = "runs:read", "runs:write"
+    request_serializers = {"create": NewQueueSerializer}
+    response_serializers = {"create": {200: QueueSerializer}, "list": {200: QueueSerializer}}
+
+    def list(self, request: Request, slug: str) -> Response:
+        gauge = queries.queue_gauges([self._automation(slug)])
+        if not gauge:
+            raise Http404
+        return self.answer(*gauge.values())
+
+    def create(self, request: Request, slug: str) -> Response:
+        said = {"oldest_age_seconds": None, **self.body()}
+        return self.answer(record_queue(self._automation(slug), **said, now=self.now))
+
+    def _automation(self, slug: str) -> Automation:
+        return get_automation(slug, principal=self.principal)  # type: ignore[arg-type]
+
+
 routes: list[routing.Route] = [
+    ("automations/(?P<slug>[^/]+)/queue", QueueViewSet, "automation-queue"),
     ("runs/bulk", RunBulkViewSet, "run-bulk"),  # before runs: "bulk" is no id
     ("runs", RunViewSet, "run"),
 ]

@@ -1,4 +1,4 @@
-"""Writing runs: one report or thousands take the same way, one transaction for all of them; queues; thresholds."""
+"""Writing runs: one report or thousands take the same way, one transaction for all of them; queues."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ FUTURE = {name: Recorded("invalid", None, "in_the_future", name) for name in ("s
 
 
 def record_run(*, new: NewRun, among: QuerySet[Automation], now: datetime) -> Recorded:
-    """Take one report. Raises NotFound `unknown_automation`, InvalidInput `in_the_future`, Conflict `run_id_conflict`
+    """Take one report. Raises InvalidInput `unknown_automation` or `in_the_future`, Conflict `run_id_conflict`
     when this run ended otherwise before.
     """
     (recorded,) = record_runs([new], among=among, now=now)
@@ -127,3 +127,10 @@ def _fold(
         answers[place] = Recorded(status, str(row_id), *code)
     assert known is not None  # noqa: S101 - no key without a report
     return known
+
+
+@transaction.atomic
+def record_queue(automation: Automation, *, depth: int, oldest_age_seconds: int | None, now: datetime) -> QueueGauge:
+    """Note how much waits in front of an automation; the newest report counts."""
+    said = {"depth": depth, "oldest_age_seconds": oldest_age_seconds, "reported_at": now}
+    return QueueGauge.objects.update_or_create(automation=automation, defaults=said)[0]

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from opsportal.catalog.models import Automation
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
-from slos.models import QueueGauge, Run, RunWatch
+from slos.models import QueueGauge, Run
 
 
 def list_runs(principal: Principal | None) -> QuerySet[Run]:
@@ -39,8 +39,3 @@ def find_runs_with_trace(trace_id: str, principal: Principal | None) -> QuerySet
 def queue_gauges(automations: Collection[Automation]) -> dict[int, QueueGauge]:
     """Automation id -> what was last reported of its queue."""
     return {one.automation_id: one for one in QueueGauge.objects.filter(automation__in=automations)}
-
-
-def watch_of(automation: Automation) -> RunWatch | None:
-    """The thresholds that were set for this automation, if any were."""
-    return RunWatch.objects.filter(automation=automation).first()
