@@ -11,6 +11,7 @@ from psycopg.errors import DeadlockDetected
 from opsportal.api.lines import Recorded
 from opsportal.catalog.models import Automation
 from opsportal.errors import Conflict, InvalidInput
+from slos.models import QueueGauge
 from slos.runs import engine, runlog
 from slos.runs.engine import NewRun
 from slos.runs.runlog import Key, Row
