@@ -12,6 +12,7 @@ from slos.budgets import spans
 from slos.budgets.engine import RunCounts
 from slos.budgets.engine.buckets import cover
 from slos.budgets.engine.tallies import COUNTED
+from slos.models import Watermark
 
 JOIN = (
     "FROM {spans} JOIN slos_runbucket b "
@@ -30,12 +31,13 @@ def counts(automation: Automation, from_at: datetime, until: datetime) -> RunCou
 def count_runs(
     automations: Iterable[Automation], from_at: datetime, until: datetime, *, details: bool = False
 ) -> dict[int, RunCounts]:
-    """By automation, in one query. Durations, errors and versions only with `details`: they are read bucket by bucket.
+    """By automation, in two queries. Durations, errors and versions only with `details`: they are read bucket by bucket.
 
-    Minutes count that begin in the stretch, so its ends are brought up to whole minutes.
+    Minutes count that begin in the stretch, so its ends are brought up to whole minutes; none after the watermark.
     """
     found = {one.pk: RunCounts() for one in automations}
-    pieces = cover(from_at, until)
+    mark = Watermark.objects.filter(pk=1).first()
+    pieces = cover(from_at, min(until, mark.at)) if mark else []
     stretches = [(0, owner, piece.width, piece.start, piece.end) for owner in found for piece in pieces]
     for owner, *values in spans.fetch(ROWS if details else SUMS, stretches):
         found[owner].take(counts_of(values))

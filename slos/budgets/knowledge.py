@@ -5,7 +5,7 @@ blind, what does not count, which heartbeats were missed, when runs violated a r
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import OuterRef, Q, Subquery
 
@@ -18,6 +18,8 @@ from slos.budgets.engine.buckets import DAY, MINUTE, floor
 from slos.budgets.engine.violations import MISSED, Violation
 from slos.models import DirtyMinute, Downtime, Exclusion, Fact, Run, RunBucket, Slo, Watermark
 from slos.states import FactKind, RunStatus
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,10 @@ class Known:
         known = [at for at in (self.portal_since, first) if at]
         return min(known, default=None)
 
-    def up_to(self, at: datetime) -> datetime:
+    def up_to(self, at: datetime | None) -> datetime:
         """Where a rolling window ends."""
-        return min(at, self.watermark) if self.watermark else at
+        ends = [one for one in (at, self.watermark) if one]
+        return min(ends, default=NEVER)
 
 
 def watermark() -> Watermark | None:

@@ -58,7 +58,7 @@ def budgets(slos: Iterable[Slo], at: datetime) -> dict[int, Budget]:
 
 def tally(slo: Slo, from_at: datetime, until: datetime) -> Tally:
     """What happened in [from_at, until), with its causes, as known now."""
-    (one,) = tallies([Asked(slo, from_at, until, until)], causes=True)
+    (one,) = tallies([Asked(slo, from_at, until)], causes=True)
     return one
 
 
@@ -73,7 +73,7 @@ def tallies(asked: Sequence[Asked], *, causes: bool = False) -> list[Tally]:
 
 def burn(slo: Slo, from_at: datetime, until: datetime) -> Burn:
     """How many times faster than allowed the budget was spent in [from_at, until): pooled counts."""
-    return burns([Asked(slo, from_at, until, until)])[0]
+    return burns([Asked(slo, from_at, until)])[0]
 
 
 def burns(asked: Sequence[Asked]) -> list[Burn]:
@@ -102,7 +102,7 @@ def days_of_many(slos: Iterable[Slo], first: date, until: date) -> dict[int, lis
     """The same of many SLOs, each in its own zone, by a constant number of queries."""
     wanted = list(slos)
     asked = [
-        Asked(slo, window.start, window.end, window.end)
+        Asked(slo, window.start, window.end)
         for slo in wanted
         for window in (day_window(day, ZoneInfo(slo.timezone)) for day in days_of(first, until))
     ]

@@ -30,12 +30,12 @@ CAUSES = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A stretch [start, end) of an SLO, as known at `at`."""
+    """A stretch [start, end) of an SLO, as known at `at`; None: at the watermark."""
 
     slo: Slo
     start: datetime
     end: datetime
-    at: datetime
+    at: datetime | None = None
 
 
 def read(asked: Sequence[Asked], known: Known, *, causes: bool = False) -> list[Tally]:
@@ -46,8 +46,8 @@ def read(asked: Sequence[Asked], known: Known, *, causes: bool = False) -> list[
         if terms.counts_downtime(one.slo):
             tallies[number] = _downtime(one, time, known, tallies[number])
         elif one.slo.kind == SliKind.HIT_RATE:
-            tallies[number] += _hit_rate(one.slo, time.counted, one.at)
-    _add_buckets(tallies, asked, times, causes)
+            tallies[number] += _hit_rate(one.slo, time.counted, known.up_to(one.at))
+    _add_buckets(tallies, asked, times, known, causes)
     _add_silence(tallies, asked, times, known)
     return tallies
 
@@ -78,7 +78,7 @@ class _Time:
 
 
 def _time_of(one: Asked, known: Known) -> _Time:
-    end = known.up_to(min(one.end, one.at))
+    end = min(one.end, known.up_to(one.at))
     if one.start >= end or known.watermark is None:
         return _Time([], [], 0, 0)
     exclusions = known.excluded.get(one.slo.pk, [])
@@ -99,13 +99,15 @@ def _downtime(one: Asked, time: _Time, known: Known, so_far: Tally) -> Tally:
 # --- events and slices ---
 
 
-def _add_buckets(tallies: list[Tally], asked: Sequence[Asked], times: Sequence[_Time], causes: bool) -> None:
+def _add_buckets(
+    tallies: list[Tally], asked: Sequence[Asked], times: Sequence[_Time], known: Known, causes: bool
+) -> None:
     stretches = [
         (number, one.slo.pk, run.width, run.start, run.end)
         for number, (one, time) in enumerate(zip(asked, times, strict=True))
         if terms.has_buckets(one.slo)
         for start, end in time.counted
-        for run in cover(start, _end_of_slices(one.slo, end), terms.base_width(one.slo))
+        for run in cover(start, min(end, _judged_until(one, known)), terms.base_width(one.slo))
     ]
     for number, valid, bad, _ in spans.fetch(SUMS, stretches):
         tallies[number] += Tally(int(valid), int(bad))
@@ -114,9 +116,10 @@ def _add_buckets(tallies: list[Tally], asked: Sequence[Asked], times: Sequence[_
             tallies[number] += Tally(causes=decoded(spent))
 
 
-def _end_of_slices(slo: Slo, end: datetime) -> datetime:
+def _judged_until(one: Asked, known: Known) -> datetime:
     """A slice has no verdict before it is over."""
-    return floor(end, terms.base_width(slo)) if terms.counts_slices(slo) else end
+    end = known.up_to(one.at)
+    return floor(end, terms.base_width(one.slo)) if terms.counts_slices(one.slo) else end
 
 
 def _add_silence(tallies: list[Tally], asked: Sequence[Asked], times: Sequence[_Time], known: Known) -> None:
@@ -144,7 +147,7 @@ def _silent(one: Asked, time: _Time, known: Known, width: int) -> list[Span]:
     outages = [gap.span(until) for gap in known.violations[one.slo.pk] if gap.rule == HEARTBEAT]
     found = []
     for start, end in time.measured:
-        first, last = ceil(start, width), ceil(_end_of_slices(one.slo, end), width)
+        first, last = ceil(start, width), ceil(min(end, _judged_until(one, known)), width)
         found += [
             (max(first, floor(a, width)), min(last, ceil(b, width))) for a, b in cut(outages, [(start, end)]) if a < b
         ]
