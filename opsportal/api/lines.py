@@ -129,6 +129,7 @@ CODES = (
     (re.compile(r"of length >="), "blank"),
     (re.compile(r"of length <="), "max_length"),
     (re.compile(r"^Expected `datetime` with"), "naive"),
+    (re.compile(r"^Expected [^,]* [<>]=? "), "out_of_range"),
     (re.compile(r"^Expected "), "wrong_type"),
     (re.compile(r"^Invalid enum"), "invalid_choice"),
     (re.compile(r"out of range"), "number_too_large"),

@@ -69,6 +69,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="RunHorizon",
+            fields=[
+                (
+                    "automation",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="run_horizon",
+                        serialize=False,
+                        to="catalog.automation",
+                    ),
+                ),
+                ("until", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="QueueGauge",
             fields=[
                 (

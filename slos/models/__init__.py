@@ -6,7 +6,7 @@ from slos.models.heartbeats import Flip, Heartbeat, HeartbeatRun, Ping, PingProj
 from slos.models.objectives import Exclusion, Slo, SloPart, SloVersion
 from slos.models.policies import BudgetFreeze, Decision, Policy, PolicyVersion, ShareLink, Standing
 from slos.models.rollups import DirtyMinute, Downtime, OpenBucket, RunBucket, SliBucket, SloReading, Watermark
-from slos.models.runs import QueueGauge, Run
+from slos.models.runs import QueueGauge, Run, RunHorizon
 
 __all__ = [
     "BudgetFreeze",
@@ -27,6 +27,7 @@ __all__ = [
     "QueueGauge",
     "Run",
     "RunBucket",
+    "RunHorizon",
     "ShareLink",
     "SliBucket",
     "Slo",

@@ -90,3 +90,15 @@ class QueueGauge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.depth} before {self.automation}"
+
+
+class RunHorizon(models.Model):
+    """Runs of an automation that ended before `until` are deleted; what they add up to is closed."""
+
+    automation = models.OneToOneField(
+        Automation, primary_key=True, on_delete=models.CASCADE, related_name="run_horizon"
+    )
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.automation} {self.until}"

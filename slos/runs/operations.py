@@ -20,17 +20,20 @@ SKEW = timedelta(seconds=300)  # how far a sender's clock may be ahead
 TRIES = 3
 
 UNKNOWN = Recorded("invalid", None, "unknown_automation", "automation")
+TOO_OLD = Recorded("invalid", None, "too_old", "finished_at")
 FUTURE = {name: Recorded("invalid", None, "in_the_future", name) for name in ("started_at", "finished_at")}
 
 
 def record_run(*, new: NewRun, among: QuerySet[Automation], now: datetime) -> Recorded:
-    """Take one report. Raises InvalidInput `unknown_automation` or `in_the_future`, Conflict `run_id_conflict`
+    """Take one report. Raises InvalidInput `unknown_automation`, `in_the_future`, `too_old`; Conflict `run_id_conflict`
     when this run ended otherwise before.
     """
     (recorded,) = record_runs([new], among=among, now=now)
     if recorded is UNKNOWN:
         text = f"There is no automation “{new.automation}”."
         raise InvalidInput("unknown_automation", text, field="automation")
+    if recorded is TOO_OLD:
+        raise InvalidInput("too_old", "Runs of that time are added up and deleted.", field="finished_at")
     if recorded.status == "invalid":
         raise InvalidInput("in_the_future", "This lies in the future.", field=recorded.field or "")
     if recorded.status == "conflict":
@@ -64,15 +67,16 @@ class _Settling:
 
 def _record(reports: Sequence[NewRun], among: QuerySet[Automation], now: datetime) -> list[Recorded]:
     slugs = {one.automation for one in reports}
-    ids = dict(among.filter(slug__in=slugs).values_list("slug", "pk"))
+    rows = among.filter(slug__in=slugs).values_list("slug", "pk", "run_horizon__until")
+    known = {slug: (pk, closed_until) for slug, pk, closed_until in rows}
     latest = now + SKEW
     settling = _Settling(now, [UNKNOWN] * len(reports))
     by_run: dict[Key, list[int]] = {}  # places of its reports, in order
     for place, new in enumerate(reports):
-        automation = ids.get(new.automation)
-        if automation is None:
+        if new.automation not in known:
             continue
-        if refused := _ahead(new, latest):
+        automation, closed_until = known[new.automation]
+        if refused := _out_of_time(new, closed_until, latest):
             settling.answers[place] = refused
         else:
             by_run.setdefault((automation, new.run_id), []).append(place)
@@ -82,12 +86,13 @@ def _record(reports: Sequence[NewRun], among: QuerySet[Automation], now: datetim
     return settling.answers
 
 
-def _ahead(new: NewRun, latest: datetime) -> Recorded | None:
+def _out_of_time(new: NewRun, closed_until: datetime | None, latest: datetime) -> Recorded | None:
     if new.finished_at is not None and new.finished_at > latest:
         return FUTURE["finished_at"]
     if new.started_at is not None and new.started_at > latest:
         return FUTURE["started_at"]
-    return None
+    at = new.finished_at or new.started_at
+    return TOO_OLD if closed_until is not None and at is not None and at < closed_until else None
 
 
 def _settle(reports: Sequence[NewRun], by_run: Mapping[Key, list[int]], settling: _Settling) -> None:

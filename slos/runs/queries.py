@@ -1,13 +1,17 @@
 """Reads of runs, for pages, the API and the rooms above."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Sum
 
+from opsportal.catalog.limits import CAPS
 from opsportal.catalog.models import Automation
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
-from slos.models import QueueGauge, Run
+from slos.models import QueueGauge, Run, RunBucket
 
 
 def list_runs(principal: Principal | None) -> QuerySet[Run]:
@@ -39,3 +43,96 @@ def find_runs_with_trace(trace_id: str, principal: Principal | None) -> QuerySet
 def queue_gauges(automations: Collection[Automation]) -> dict[int, QueueGauge]:
     """Automation id -> what was last reported of its queue."""
     return {one.automation_id: one for one in QueueGauge.objects.filter(automation__in=automations)}
+
+
+# --- figures ---
+
+
+def period_start(key: str, now: datetime) -> datetime:
+    """When the present hour, day or calendar month of UTC began, for a cap such as `runs_per_day`."""
+    if key == "runs_per_hour":
+        return now.replace(minute=0, second=0, microsecond=0)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight.replace(day=1) if key == "runs_per_month" else midnight
+
+
+def use_of_caps(automation: Automation, now: datetime, caps: Iterable[str] = CAPS) -> dict[str, int]:
+    """How many runs began in the present hour, day or month: each an index range."""
+    runs = Run.objects.filter(automation=automation, started_at__lte=now).order_by()
+    return {key: runs.filter(started_at__gte=period_start(key, now)).count() for key in caps}
+
+
+def buckets_between(from_at: datetime, now: datetime) -> QuerySet[RunBucket]:
+    """The fewest buckets of all automations that cover [from_at, now), `from_at` being a midnight of UTC: whole days,
+    then whole hours of today, then quarters of this hour, then minutes.
+    """
+    cuts = [from_at, *(floor_to(now, width) for width in (86_400, 3_600, 900)), now]
+    pieces = [
+        Q(width=width, start__gte=max(since, from_at), start__lt=until)
+        for width, since, until in zip((86_400, 3_600, 900, 60), cuts, cuts[1:], strict=True)
+    ]
+    return RunBucket.objects.filter(pieces[0] | pieces[1] | pieces[2] | pieces[3])
+
+
+def floor_to(at: datetime, width: int) -> datetime:
+    return datetime.fromtimestamp(int(at.timestamp()) // width * width, tz=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """What runs tell of an automation in a span (M1, M4, M5, M10 and what they cost). Ratios None where nothing ran.
+
+    Success rate = succeeded / (succeeded + failed): a cancelled run was stopped on purpose and counts on neither side.
+    """
+
+    succeeded: int
+    failed: int
+    cancelled: int
+    retries: int
+    compensated: int
+    interventions: int
+    cost: Decimal
+
+    @property
+    def ended(self) -> int:
+        return self.succeeded + self.failed + self.cancelled
+
+    @property
+    def success_rate(self) -> Decimal | None:
+        return _ratio(self.succeeded, self.succeeded + self.failed)
+
+    @property
+    def retry_rate(self) -> Decimal | None:
+        return _ratio(self.retries, self.ended)
+
+    @property
+    def compensation_rate(self) -> Decimal | None:
+        return _ratio(self.compensated, self.ended)
+
+    @property
+    def interventions_per_run(self) -> Decimal | None:
+        return _ratio(self.interventions, self.ended)
+
+
+SUMMED = ("succeeded", "failed", "cancelled", "retries", "compensated", "interventions", "cost")
+
+
+def figures(automations: Collection[Automation], from_at: datetime, now: datetime) -> dict[int, RunFigures]:
+    """Automation id -> its figures since the midnight `from_at`, for those that ran: one query, from buckets."""
+    buckets = buckets_between(floor_to(from_at, 86_400), now).filter(automation__in=automations).order_by()
+    sums = {f"sum_{name}": Sum(name) for name in SUMMED}
+    rows = buckets.values("automation").annotate(**sums).values_list("automation", *sums)
+    return {pk: RunFigures(*values) for pk, *values in rows}
+
+
+def audit_completeness(automation: Automation, from_at: datetime, now: datetime) -> Decimal | None:
+    """M7: of the runs that ended, those whose log is whole: when they began and ended, and a correlation id. From the
+    last thousand of them.
+    """
+    ended = Run.objects.filter(automation=automation, finished_at__gte=from_at, finished_at__lte=now)
+    rows = list(ended.order_by("-finished_at").values_list("duration_ms", "correlation_id")[:1_000])
+    return _ratio(sum(duration is not None and bool(known) for duration, known in rows), len(rows))
+
+
+def _ratio(part: int, whole: int) -> Decimal | None:
+    return Decimal(part) / whole if whole else None
