@@ -124,4 +124,12 @@ def grant_access(cast: Cast, *, now: datetime) -> dict[str, Any]:
             operations.change_password(cast.people[part.username], password, actor=SETUP, now=now)
             logins.append({"role": part.login, "username": part.username, "password": password})
     _, token = operations.create_token(name="Demo", scopes=["admin"], days=TOKEN_DAYS, actor=SETUP, now=now)
-    return {"logins": logins, "token": token}
+    return {"logins": logins, "token": token, **_ping_keys(now)}
+
+
+def _ping_keys(now: datetime) -> dict[str, str]:
+    """Keys for programs that speak the protocol of healthchecks.io."""
+    from slos.heartbeats.operations import create_project
+
+    project = create_project(name="Demo checks", actor=SETUP, now=now)
+    return {"healthchecks_api_key": project.integration.key, "ping_key": project.ping_key}

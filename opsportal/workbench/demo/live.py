@@ -1,4 +1,5 @@
-"""`python -m opsportal.workbench.demo.live`: new chats and leads while somebody watches, and people who answer most.
+"""`python -m opsportal.workbench.demo.live`: new chats and leads while somebody watches, people who answer most, and
+automations that report their runs and signs of life.
 
 Touches only records that came from the demo's own CRM; whatever is sent in from outside is left to the portal.
 """
@@ -17,6 +18,13 @@ from django.db import DatabaseError, close_old_connections
 from opsportal.sweeps import processes
 
 CHAT_EVERY, LEAD_EVERY = (25.0, 55.0), (240.0, 600.0)
+# slug: seconds between two runs. A run gives a sign of life where its automation has a heartbeat.
+RUNS_EVERY = {
+    "lead-router": (40.0, 150.0),
+    "deal-sync": (880.0, 900.0),
+    "lifecycle-nurture": (90.0, 400.0),
+    "enrichment": (60.0, 240.0),
+}
 CRM = "https://crm.northbeam.example/records/"
 
 log = logging.getLogger("opsportal.demo")
@@ -28,8 +36,10 @@ class Life:
     def __init__(self, random: Random) -> None:
         from opsportal.workbench.demo.cast import RING, reassemble
         from opsportal.workbench.demo.leads import Leads
+        from opsportal.workbench.demo.telemetry import Telemetry
 
         self.random = random
+        self.telemetry = Telemetry(random)
         self.cast = reassemble()
         self.leads = Leads(random, RING)
         self._waiting: list[tuple[datetime, int, Callable[[datetime], None]]] = []
@@ -50,6 +60,8 @@ class Life:
             self._answer_later(key, now + timedelta(seconds=self.random.uniform(10, 900)))
         self._in(now, (1.0, 3.0), self._chat)
         self._in(now, LEAD_EVERY, self._lead)
+        for slug, every in RUNS_EVERY.items():
+            self._in(now, (1.0, min(60.0, every[0])), self._run(slug, every))
 
     def step(self, now: datetime) -> None:
         """Everything whose time has come. A database that is busy or away costs this one event."""
@@ -64,6 +76,21 @@ class Life:
     def _in(self, now: datetime, seconds: tuple[float, float], act: Callable[[datetime], None]) -> None:
         at = now + timedelta(seconds=self.random.uniform(*seconds))
         heapq.heappush(self._waiting, (at, next(self._order), act))
+
+    def _run(self, slug: str, every: tuple[float, float]) -> Callable[[datetime], None]:
+        def report(now: datetime) -> None:
+            from opsportal import trace
+            from opsportal.catalog.models import Automation
+            from opsportal.workbench.demo.services import send_sign_of_life
+            from slos.runs.operations import record_runs
+
+            self._in(now, every, report)
+            run = self.telemetry.just_now(slug, now)
+            with trace.scope(source="api"):
+                record_runs([run], among=Automation.objects.all(), now=now)
+                send_sign_of_life(slug, now=now)
+
+        return report
 
     def _chat(self, now: datetime) -> None:
         from opsportal.workbench.demo.company import LIVE_CHAT

@@ -71,6 +71,7 @@ def fill() -> dict[str, object]:
     from opsportal import clock
     from opsportal.workbench.demo import cast, company
     from opsportal.workbench.demo.history import History
+    from opsportal.workbench.demo.services import Services
 
     began, now = time.monotonic(), clock.now()
     say("Preparing the tables.")
@@ -80,6 +81,7 @@ def fill() -> dict[str, object]:
     firm = company.found(people, now=start - timedelta(days=1))
     cast.note_absences(people, now=now)
     history = History(people, firm, start=start, end=now, seed=SEED)
+    Services(people, start=start, end=now, seed=SEED).plan(history.at)
     say("Living through six weeks.")
     events = history.live()
     _read_old_messages(now)
