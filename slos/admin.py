@@ -1,1 +1,3 @@
 """The room in the admin: each area registers its own; facts are read-only."""
+
+import slos.heartbeats.admin  # noqa: F401

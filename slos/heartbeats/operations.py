@@ -54,6 +54,7 @@ OPTIONS: dict[str, Any] = {
     "filter_default_fail": False,
 }
 SECONDS = ("timeout_seconds", "grace_seconds", "max_runtime_seconds", "start_deadline_seconds")
+RESERVED = ("new", "keys", "bulk")  # addresses of pages
 EXPECTING = (HeartbeatStatus.UP, HeartbeatStatus.UNKNOWN)
 
 
@@ -73,7 +74,7 @@ def create_heartbeat(
     made = Heartbeat(integration=integration, team=integration.team if integration else None)
     made.created_at = made.updated_at = now
     _fill(made, values)
-    if slug and Heartbeat.objects.filter(slug=slug).exists():
+    if slug in RESERVED or (slug and Heartbeat.objects.filter(slug=slug).exists()):
         raise Conflict("slug_taken", f"There is a heartbeat “{slug}” already.", field="slug")
     made.slug = slug or _free_slug(made)
     made.save(force_insert=True)
@@ -211,7 +212,7 @@ def _refusals(heartbeat: Heartbeat) -> "list[InvalidInput]":
 
 def _free_slug(heartbeat: Heartbeat) -> str:
     base = re.sub(r"[^a-z0-9]+", "-", (heartbeat.ping_slug or heartbeat.name).lower()).strip("-")[:90] or "heartbeat"
-    if not Heartbeat.objects.filter(slug=base).exists():
+    if base not in RESERVED and not Heartbeat.objects.filter(slug=base).exists():
         return base
     return f"{base}-{secrets.token_hex(4)}"
 

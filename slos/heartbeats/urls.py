@@ -4,9 +4,9 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.http import HttpResponse
-from django.urls import URLPattern, path, re_path, register_converter
+from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 
-from slos.heartbeats import badges, doors, management
+from slos.heartbeats import badges, doors, management, views
 
 
 class AnyUUID:
@@ -84,7 +84,16 @@ def _management(version: int) -> list[URLPattern]:
     ]
 
 
-urlpatterns = [
+pages = [
+    path("", views.list_view, name="list"),
+    path("new/", views.create, name="create"),
+    path("keys/", views.projects, name="projects"),
+    path("<slug:slug>/", views.detail, name="detail"),
+    path("<slug:slug>/edit/", views.edit, name="edit"),
+    path("<slug:slug>/<slug:name>/", views.act, name="act"),
+]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("heartbeats/", include((pages, "heartbeats"))),
     *_pings(BY_CODE, doors.ping, "ping"),
     *_pings(BY_SLUG, doors.ping_by_slug, "ping-slug"),
     re_path(r"^ping/(?P<rest>.*)$", doors.unknown),

@@ -3,10 +3,34 @@
 from datetime import datetime
 
 from slos.models import Flip, Heartbeat
-from slos.states import HeartbeatStatus
+from slos.states import HeartbeatKind, HeartbeatStatus
 
 # A change to one of these ends an outage.
 OVER = (HeartbeatStatus.UP, HeartbeatStatus.PAUSED, HeartbeatStatus.NEW)
+
+STATUSES = {
+    HeartbeatStatus.NEW: "Waiting for its first ping",
+    HeartbeatStatus.UP: "Up",
+    HeartbeatStatus.LATE: "Late",
+    HeartbeatStatus.DOWN: "Down",
+    HeartbeatStatus.PAUSED: "Paused",
+    HeartbeatStatus.UNKNOWN: "Unknown",
+}
+TONES = {
+    HeartbeatStatus.NEW: "calm",
+    HeartbeatStatus.UP: "good",
+    HeartbeatStatus.LATE: "warn",
+    HeartbeatStatus.DOWN: "bad",
+    HeartbeatStatus.PAUSED: "calm",
+    HeartbeatStatus.UNKNOWN: "warn",
+}
+KINDS = [
+    (HeartbeatKind.SIMPLE.value, "Every so often"),
+    (HeartbeatKind.CRON.value, "Cron"),
+    (HeartbeatKind.ONCALENDAR.value, "OnCalendar (systemd)"),
+]
+PING_WORDS = {"success": "Success", "start": "Start", "fail": "Failure", "log": "Log line", "ign": "Ignored"}
+PING_TONES = {"success": "good", "start": "calm", "fail": "bad", "log": "calm", "ign": ""}
 
 REASONS = {
     "ping": "it was pinged",
@@ -19,6 +43,31 @@ REASONS = {
     "paused": "somebody paused it",
     "resumed": "somebody resumed it",
 }
+
+
+def rhythm(heartbeat: Heartbeat) -> str:
+    """When pings are expected, in a few words."""
+    if heartbeat.kind == HeartbeatKind.SIMPLE:
+        return f"every {span(heartbeat.timeout_seconds)}"
+    return f"{heartbeat.schedule} ({heartbeat.timezone})"
+
+
+def standing(heartbeat: Heartbeat, status: HeartbeatStatus, last: Flip | None) -> str:
+    """What is known of a heartbeat, in one sentence."""
+    if status == HeartbeatStatus.UP:
+        return "It was pinged in time." + (" A run is on its way." if getattr(heartbeat, "run_until", None) else "")
+    if status == HeartbeatStatus.LATE and heartbeat.due_at and heartbeat.down_at:
+        due, down = clock_time(heartbeat.due_at), clock_time(heartbeat.down_at)
+        return f"A ping was due at {due}. It counts as down from {down} on."
+    if status == HeartbeatStatus.DOWN:
+        return outage(heartbeat, last) if last is not None and last.to_status == status else "Its time is over."
+    if status == HeartbeatStatus.UNKNOWN and heartbeat.unknown_since and heartbeat.down_at:
+        since, until = clock_time(heartbeat.unknown_since), clock_time(heartbeat.down_at)
+        return f"The portal itself was not looking, so nothing is known since {since}. It has until {until} to ping."
+    if status == HeartbeatStatus.PAUSED:
+        by_hand = heartbeat.options.get("manual_resume")
+        return "Nothing is expected of it until " + ("somebody resumes it." if by_hand else "its next ping.")
+    return "It has not been pinged yet; the first ping starts its clock."
 
 
 def outage(heartbeat: Heartbeat, flip: Flip) -> str:

@@ -1,0 +1,44 @@
+"""Heartbeats are shown here and changed on their pages, through the operations; pings and changes are facts."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from slos.models import Flip, Heartbeat, Ping
+
+
+class ShownOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(ShownOnly):
+    list_display = ["slug", "name", "status", "kind", "due_at", "last_ping_at", "automation"]
+    list_filter = ["status", "kind"]
+    list_select_related = ["automation"]
+    search_fields = ["slug", "name"]
+    exclude = ["code", "badge_key"]  # whoever knows the code can ping
+
+
+@admin.register(Flip)
+class FlipAdmin(ShownOnly):
+    list_display = ["heartbeat", "at", "from_status", "to_status", "reason"]
+    list_filter = ["to_status", "reason"]
+    list_select_related = ["heartbeat"]
+
+
+@admin.register(Ping)
+class PingAdmin(ShownOnly):
+    list_display = ["heartbeat", "n", "kind", "at", "exit_status"]
+    list_filter = ["kind"]
+    list_select_related = ["heartbeat"]
+    exclude = ["body"]
+    show_full_result_count = False
