@@ -1,4 +1,6 @@
-"""Facts: how the areas of this room report one and say that it is over, and how a room above claims and settles it."""
+"""Facts: how the areas of this room report one and say that it is over, and how a room above claims and settles it.
+Who hears of one that nobody claims is in slos.telling.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -112,14 +114,30 @@ def _team_of(news: News) -> Team | None:
     return next((one.team for one in holders if one is not None and one.team is not None), None)
 
 
+def address_of(fact: Fact) -> str:
+    """The page of what a fact is about."""
+    if fact.slo is not None:
+        return fact.slo.get_absolute_url()
+    if fact.heartbeat is not None:
+        return f"/heartbeats/{fact.heartbeat.slug}/"
+    return f"/automations/{fact.automation.slug}/" if fact.automation else "/"
+
+
+def subject_of(fact: Fact) -> Subject:
+    if fact.automation is not None:
+        return Subject("automation", fact.automation.slug, fact.automation.name)
+    about = fact.slo or fact.heartbeat
+    if about is None:
+        return Subject("fact", fact.key)
+    return Subject("slo" if fact.slo else "heartbeat", about.slug, str(about))
+
+
 def _record(fact: Fact, action: str, *, actor: Actor, now: datetime, **extra: str) -> None:
-    automation = fact.automation
-    subject = Subject("automation", automation.slug, automation.name) if automation else Subject("fact", fact.key)
     audit.record(
         Draft(
             actor=actor,
             action=f"slo.fact_{action}",
-            subject=subject,
+            subject=subject_of(fact),
             at=now,
             trace_id=fact.trace_id,
             team=fact.team,

@@ -6,12 +6,15 @@ def register() -> None:
     from opsportal.approvals import registry as approvals
     from opsportal.audit import addresses, sentences
     from opsportal.catalog import registry as catalog
-    from slos.objectives import operations, proposals, queries
+    from opsportal.web import navigation
+    from slos.objectives import operations, proposals, queries, views
     from slos.objectives.audit import SENTENCES
 
     sentences.register(SENTENCES)
     addresses.register("slo", lambda slug: f"/slos/{slug}/")
     catalog.register_readiness("slo", "It has no SLO in force.", queries.with_slo, order=10)
+    catalog.register_panel("SLO", "slos/objectives_panel.html", views.panel, order=10)
+    navigation.register("Services", "Objectives", "slos:list", order=54, scope="slos:read")
     approvals.register(
         proposals.DEFINITION,
         label="SLO",

@@ -15,7 +15,7 @@ from slos.objectives.thresholds import generated
 
 WEEKLY = generated(7, Decimal("99.5")).alerts
 FAST, SLOW = WEEKLY[0], WEEKLY[1]
-HOUR, FIVE = 3_600, 300
+FIVE = 300
 
 
 def looks(rate: float | str, *, short: float | str = "", bad: int = 50, coverage: str = "1") -> dict[int, Look]:
@@ -61,6 +61,13 @@ def test_one_that_goes_on_ends_when_the_spending_is_back_below_the_allowed():
     assert stands(looks("17", short="1"), goes_on=True) == Standing.FIRING
     assert stands(looks("17", short="0.99"), goes_on=True) == Standing.CALM
     assert stands(looks("16.7", short="20"), goes_on=True) == Standing.CALM
+
+
+def test_an_empty_short_window_neither_begins_nor_ends_one():
+    """An automation that runs every ten minutes leaves five minutes empty half of the time."""
+    found = {**looks("20"), FIVE: Look(None, 0)}
+    assert stands(found) == Standing.CALM
+    assert stands(found, goes_on=True) == Standing.FIRING
 
 
 def test_the_fastest_of_several_is_named():

@@ -1,0 +1,149 @@
+"""How objectives look on pages: verdict words and tones, figures, the burn-down picture, causes as bars."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from itertools import groupby
+
+from handoffs.pages import Figure
+from opsportal.web import charts
+from opsportal.web import words as web
+from slos.budgets.engine import Budget, Cause, Point
+from slos.models import Slo
+from slos.objectives.thresholds import plain
+from slos.states import BudgetState, SliKind, SloState
+
+AT_RISK = 0.25
+MOST_CAUSES = 8
+VERDICTS = {
+    BudgetState.OK: ("within budget", "good"),
+    BudgetState.AT_RISK: ("at risk", "warn"),
+    BudgetState.EXHAUSTED: ("used up", "bad"),
+    BudgetState.NO_DATA: ("no data", "calm"),
+}
+STATE_TONES = {SloState.DRAFT: "calm", SloState.ACTIVE: "good", SloState.RETIRED: "calm"}
+EXCLUSION_TONES = {"waiting": "warn", "planned": "calm", "running": "warn", "over": "calm", "withdrawn": "calm"}
+CAUSE_WORDS = {"error": "By error class", "version": "By version", "incident": "By incident", "rule": "By rule"}
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    value: str
+    amount: str
+    percent: str
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class CauseTable:
+    """What was spent, split one way; `total` is the spend itself."""
+
+    title: str
+    rows: Sequence[CauseRow]
+    total: str
+
+
+def verdict(budget: Budget) -> tuple[str, str]:
+    """The word and its tone."""
+    return VERDICTS[budget.state]
+
+
+def amount(count: int, counts_time: bool) -> str:
+    """Events as they are, seconds as minutes."""
+    return f"{_short(Decimal(count) / 60)} min" if counts_time else f"{count:,}"
+
+
+def percent(share: Decimal | None) -> str:
+    """`75.2%`, or a dash where nothing is known."""
+    return "–" if share is None else f"{_short(share * 100)}%"
+
+
+def left(budget: Budget) -> str:
+    """What remains, where there is a verdict."""
+    return percent(budget.remaining) if budget.is_judged else "–"
+
+
+def bar(budget: Budget) -> float:
+    """The width of the bar of what remains: never below nothing, never above all."""
+    return float(min(max(budget.remaining or Decimal(0), Decimal(0)), Decimal(1)) * 100)
+
+
+def rate(budget: Budget, name: str) -> str:
+    """A burn rate as shown in a table."""
+    burn = budget.burn.get(name)
+    return "–" if burn is None or burn.rate is None else _short(burn.rate, 2)
+
+
+def figures(slo: Slo, budget: Budget) -> list[Figure]:
+    """Four numbers: what is left, what was used, how fast, what it is measured by."""
+    unit = "min" if budget.counts_time else "bad events"
+    used = budget.used_minutes if budget.counts_time else Decimal(budget.bad)
+    allowed = budget.total_minutes if budget.counts_time else budget.allowed
+    tone = {BudgetState.EXHAUSTED: "bad", BudgetState.AT_RISK: "warn"}.get(budget.state, "")
+    spent = "–" if used is None else _short(used)
+    fast = budget.burn.get("1d")
+    speed = "bad" if fast and fast.rate is not None and fast.rate > 1 else ""
+    lasts = f"used up {web.utc(budget.exhausts_at)}" if budget.exhausts_at else "1 spends it in one window"
+    measured = "" if slo.kind == SliKind.COMPOSITE else f"{amount(budget.valid, budget.counts_time)} valid"
+    return [
+        Figure("Budget left", left(budget), "", tone),
+        Figure("Used", spent, f"of {_short(allowed)} {unit}"),
+        Figure("Burn, last day", rate(budget, "1d"), lasts, speed),
+        Figure("SLI", percent(budget.sli), f"target {plain(slo.target)}%{', ' + measured if measured else ''}"),
+    ]
+
+
+def picture(points: Iterable[Point], zone: tzinfo) -> charts.Chart:
+    """The burn-down with the lines where it is at risk and used up."""
+    drawn = [charts.Point(one.at, None if one.remaining is None else float(one.remaining) * 100) for one in points]
+    return charts.line(
+        "Error budget left in this window",
+        [charts.Series("Left", drawn)],
+        low=0,
+        high=100,
+        limits=[(AT_RISK * 100, "at risk"), (0, "used up")],
+        text=lambda value: f"{value:.4g}%",
+        zone=zone,
+    )
+
+
+def cause_tables(causes: Sequence[Cause], budget: Budget) -> list[CauseTable]:
+    """One table a kind; each sums to what was bad. Small causes are drawn together."""
+    tables = []
+    for kind, of_kind in groupby(causes, key=lambda one: one.kind):
+        found = list(of_kind)
+        shown, rest = found[:MOST_CAUSES], found[MOST_CAUSES:]
+        rows = [_cause(one.value or "not named", one.bad, one.share, budget) for one in shown]
+        if rest:
+            share = sum((one.share for one in rest), Decimal(0))
+            rows.append(_cause(f"{len(rest)} others", sum(one.bad for one in rest), share, budget))
+        total = amount(sum(one.bad for one in found), budget.counts_time)
+        tables.append(CauseTable(CAUSE_WORDS.get(kind, f"By {kind}"), rows, total))
+    return tables
+
+
+def what_if_sentence(slo: Slo, target: Decimal, told: Budget) -> str:
+    """What another target would have given on the same history."""
+    if told.remaining is None or not told.is_judged:
+        return f"With {plain(target)}% there would be no verdict either: {told.reason or 'nothing was valid'}."
+    word = VERDICTS[told.state][0]
+    return f"With {plain(target)}% this window would be {word}: {percent(told.remaining)} of the budget left."
+
+
+def as_of(at: datetime, budget: Budget) -> str:
+    """How far what is shown was looked at."""
+    return f"Counted up to {web.utc(budget.watermark)}."
+
+
+def _cause(value: str, bad: int, share: Decimal, budget: Budget) -> CauseRow:
+    return CauseRow(value, amount(bad, budget.counts_time), percent(share), float(share * 100))
+
+
+def _short(value: Decimal, places: int = 1) -> str:
+    """One place, where it tells something; more for what would round to nothing."""
+    rounded = round(value, places)
+    if rounded == 0 and value != 0:
+        rounded = round(value, places + 3)
+    text = f"{rounded:,.{places + 3 if abs(rounded) < Decimal('0.05') and rounded else places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
