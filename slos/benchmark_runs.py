@@ -32,7 +32,7 @@ def run(out: TextIO) -> None:
         out.write("This benchmark needs PostgreSQL.\n")
         return
     token = _prepared()
-    taken, copied, repeated, ended = [], [], [], []
+    taken, copied, repeated, ended, body = [], [], [], [], b""
     with server() as port:
         _post(port, token, _lines("warm", 5_000), "created")
         for number in range(ROUNDS):

@@ -174,7 +174,10 @@ def _count_keys(value: dict[str, Any] | list[Any], depth: int) -> int:
     """How many keys there are, at every depth; none of them counts where something is too deep or too large."""
     if depth > parsers.MAX_DEPTH:
         return NOT_A_COUNT
-    count, inner = (len(value), value.values()) if type(value) is dict else (0, value)
+    inner: Iterable[Any] = value
+    count = 0
+    if isinstance(value, dict):
+        count, inner = len(value), value.values()
     for one in inner:
         kind = type(one)
         if kind is str:

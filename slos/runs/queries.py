@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 
 from django.db.models import Q, QuerySet, Sum
 
@@ -69,7 +70,7 @@ def buckets_between(from_at: datetime, now: datetime) -> QuerySet[RunBucket]:
     cuts = [from_at, *(floor_to(now, width) for width in (86_400, 3_600, 900)), now]
     pieces = [
         Q(width=width, start__gte=max(since, from_at), start__lt=until)
-        for width, since, until in zip((86_400, 3_600, 900, 60), cuts, cuts[1:], strict=True)
+        for width, (since, until) in zip((86_400, 3_600, 900, 60), pairwise(cuts), strict=True)
     ]
     return RunBucket.objects.filter(pieces[0] | pieces[1] | pieces[2] | pieces[3])
 
@@ -136,3 +137,13 @@ def audit_completeness(automation: Automation, from_at: datetime, now: datetime)
 
 def _ratio(part: int, whole: int) -> Decimal | None:
     return Decimal(part) / whole if whole else None
+
+
+def use_of_limits(automation: Automation, now: datetime) -> dict[str, Decimal | int]:
+    """How much of the catalogue's limits is used now, as far as runs and queues tell."""
+    limits = set(automation.limits)
+    used: dict[str, Decimal | int] = dict(use_of_caps(automation, now, limits & set(CAPS)))
+    if gauge := queue_gauges([automation]).get(automation.pk):
+        waiting = {"queue_depth": gauge.depth, "queue_age_seconds": gauge.oldest_age_seconds}
+        used |= {key: value for key, value in waiting.items() if key in limits and value is not None}
+    return used

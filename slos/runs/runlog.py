@@ -146,7 +146,7 @@ def _instance(row: Row, now: datetime) -> Run:
         automation_id=row.automation_id,
         run_id=run.run_id,
         status=run.status,
-        started_at=run.started_at or run.finished_at,
+        started_at=run.started_at or run.finished_at,  # type: ignore[misc]
         finished_at=run.finished_at,
         occurred_at=run.occurred_at,
         duration_ms=run.duration_ms,

@@ -99,7 +99,8 @@ def _stuck(automations: dict[int, Automation], now: datetime) -> Found:
     for pk, started_at, trace_id in rows[:MANY]:
         by_automation[pk].append((started_at, trace_id))
     heartbeats = Heartbeat.objects.filter(automation__in=by_automation, max_runtime_seconds__gt=0).order_by()
-    expected = dict(heartbeats.values("automation").annotate(most=Min("max_runtime_seconds")).values_list())
+    least = heartbeats.values("automation").annotate(most=Min("max_runtime_seconds"))
+    expected = dict(least.values_list("automation", "most"))
     for pk, starts in by_automation.items():
         limit = _limits(automations[pk]).get("max_runtime_seconds") or expected.get(pk)
         is_old = limit is None and starts[0][0] < now - watching.DEFAULT_RUNTIME

@@ -92,7 +92,7 @@ def retry_storm(name: str, runs: int, retries: int, limit: Any, usual: Decimal |
 
 
 def empty_output(
-    name: str, last: Sequence[tuple[datetime, int | None, str]], limit: Any, in_a_row: int = EMPTY_IN_A_ROW
+    name: str, last: Sequence[tuple[datetime | None, int | None, str]], limit: Any, in_a_row: int = EMPTY_IN_A_ROW
 ) -> Finding | None:
     """`last`: end, items and trace id of the last runs that went well and said what they put out, newest first."""
     least = limit if isinstance(limit, int) else 1
@@ -101,9 +101,10 @@ def empty_output(
     newest = last[:in_a_row]
     if any(items is None or items >= least for _, items, _ in newest):
         return None
+    since = newest[-1][0]
     fewer = "nothing" if least == 1 else f"fewer than {least:,} items"
     sentence = f"The last {in_a_row} runs of {name} ended well and put out {fewer}."
-    return Finding("empty_output", sentence, newest[-1][0], trace_id=newest[0][2], data={"min_items": least})
+    return since and Finding("empty_output", sentence, since, trace_id=newest[0][2], data={"min_items": least})
 
 
 def queued(name: str, depth: int, age: int | None, limits: Mapping[str, Any], reported_at: datetime) -> Finding | None:
