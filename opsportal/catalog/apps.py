@@ -12,12 +12,16 @@ class CatalogConfig(AppConfig):
         from opsportal.audit import addresses, sentences
         from opsportal.catalog import tiers
         from opsportal.catalog.audit import SENTENCES
+        from opsportal.catalog.csv_import.kind import KIND
         from opsportal.catalog.queries import list_owned
         from opsportal.identity import ownership
+        from opsportal.imports import registry as imports
         from opsportal.web import navigation
 
         sentences.register(SENTENCES)
         addresses.register("automation", lambda slug: reverse("catalog:automation", args=[slug]))
+        imports.register(KIND)
+        addresses.register("automations_import", lambda key: reverse("catalog:import-batch", args=[key]))
         ownership.register("automations", list_owned)
         approvals.register(
             tiers.KIND,

@@ -78,13 +78,13 @@ def _link(line: str) -> dict[str, str]:
     return found
 
 
-class PersonField(django_forms.ModelChoiceField):
+class PersonField(django_forms.ModelChoiceField):  # type: ignore[type-arg]
     def __init__(self, **kwargs: Any) -> None:
         people = Person.objects.filter(is_active=True).order_by("name")
         super().__init__(**{"queryset": people, "required": False, "empty_label": "Nobody", **kwargs})
 
 
-class PeopleField(django_forms.ModelMultipleChoiceField):
+class PeopleField(django_forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     def __init__(self, **kwargs: Any) -> None:
         people = Person.objects.filter(is_active=True).order_by("name")
         widget = django_forms.SelectMultiple(attrs={"size": 6})

@@ -81,13 +81,20 @@ def figures_of(automation: Any, readiness: Readiness, now: datetime) -> list[Fig
         Figure(
             "Ready for service",
             f"{readiness.have} of {readiness.of}",
-            "" if readiness.missing else "nothing is missing",
+            _missing(readiness),
             "good" if readiness.is_ready else "warn",
             "#missing" if readiness.missing else "",
         ),
         _version(automation, now),
         _cost(automation),
     ]
+
+
+def _missing(readiness: Readiness) -> str:
+    if not readiness.missing:
+        return "nothing is missing"
+    wanted = sum(item.asked for item in readiness.missing)
+    return f"{wanted} missing" if wanted else "the rest is worth having"
 
 
 def _tier(automation: Automation) -> Figure:
@@ -132,6 +139,11 @@ def people_of(automation: Automation) -> list[tuple[str, list[Any]]]:
     parts = [("Accountable", [automation.accountable] if automation.accountable else [])]
     parts += [(str(Part(part).label), people) for part, people in found.items()]
     return [(label, people) for label, people in parts if people]
+
+
+def cost_of(automation: Automation) -> list[tuple[str, str]]:
+    said = [("A month", automation.cost_per_month), ("Guardrail", automation.cost_budget)]
+    return [(label, f"{amount:,.2f} {automation.currency}") for label, amount in said if amount is not None]
 
 
 def facts_of(automation: Automation) -> list[tuple[str, str]]:

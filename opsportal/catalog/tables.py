@@ -36,6 +36,20 @@ def word_of(state: str) -> str:
     return WORDS[AutomationState(state)]
 
 
+def word_at(automation: Automation, now: datetime) -> str:
+    """Its state, or what sales should read first: that it is degraded or on its fallback."""
+    if automation.state == AutomationState.ACTIVE:
+        if automation.degraded_at(now):
+            return "Degraded"
+        if automation.fallback_since:
+            return "On its fallback"
+    return word_of(automation.state)
+
+
+def tone_at(automation: Automation, now: datetime) -> str:
+    return tone_of(automation.state) if word_at(automation, now) == word_of(automation.state) else "warn"
+
+
 class AutomationTable(tables.Table):
     """Readiness is worked out once for all rows of the page."""
 
@@ -68,12 +82,7 @@ class AutomationTable(tables.Table):
         return record.tier
 
     def render_state(self, record: Automation) -> SafeString:
-        """What sales should read first: that it is degraded, or on its fallback."""
-        if record.state == AutomationState.ACTIVE and record.degraded_at(self.now):
-            return ui.badge("Degraded", "warn")
-        if record.state == AutomationState.ACTIVE and record.fallback_since:
-            return ui.badge("On its fallback", "warn")
-        return ui.badge(word_of(record.state), tone_of(record.state))
+        return ui.badge(word_at(record, self.now), tone_at(record, self.now))
 
     def render_readiness(self, record: Automation) -> SafeString:
         found = self.found[record.pk]

@@ -62,10 +62,6 @@ class CostTotal:
     currency: str
     amount: Decimal
 
-    @property
-    def words(self) -> str:
-        return f"{self.amount:,.0f} {self.currency}"
-
 
 def cost_totals(lines: list[CostLine]) -> list[CostTotal]:
     """The sum a month for each currency; currencies are never added up."""
@@ -87,6 +83,10 @@ class LimitUse:
     @property
     def share(self) -> Decimal | None:
         return self.used / self.limit if self.used is not None and self.limit else None
+
+    @property
+    def figure(self) -> str:
+        return f"{self.limit:,f}"
 
     @property
     def words(self) -> str:

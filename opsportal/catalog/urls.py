@@ -1,8 +1,9 @@
 """Addresses of the catalogue's pages."""
 
-from django.urls import path
+from django.urls import include, path
 
 from opsportal.catalog.views import acts, automations, changes, costs, tier, upkeep, workflows
+from opsportal.imports import urls as imports
 
 app_name = "catalog"
 ONE = "automations/<slug:slug>/"
@@ -16,6 +17,7 @@ urlpatterns = [
     path("automations/costs/", costs.costs_page, name="costs"),
     path("automations/costs/new/", costs.cost_new, name="cost_new"),
     path("automations/costs/<int:row>/end/", costs.cost_end, name="cost_end"),
+    path("automations/", include(imports.patterns("automations"))),
     path(ONE, automations.automation_page, name="automation"),
     path(f"{ONE}edit/", automations.automation_edit, name="automation_edit"),
     path(f"{ONE}edit/<slug:part>/", automations.automation_edit_part, name="edit_part"),

@@ -55,7 +55,7 @@ def _rules(automation: Automation) -> Iterator[Rule]:
 def _naming(automation: Automation) -> Iterator[Rule]:
     slug = SLUG.regex.match(automation.slug)  # type: ignore[union-attr]
     yield bool(slug), "slug", "invalid", "Use lower-case letters, digits and hyphens."
-    yield automation.pk is not None or automation.slug not in RESERVED, "slug", "reserved", "This address is taken."
+    yield not automation._state.adding or automation.slug not in RESERVED, "slug", "reserved", "This address is taken."
     yield len(automation.slug) <= 60, "slug", "too_long", "At most 60 characters."
     yield bool(automation.name.strip()), "name", "blank", "It needs a name."
     yield len(automation.name) <= 120, "name", "too_long", "At most 120 characters."

@@ -36,6 +36,7 @@ class Act:
     is_danger: bool = False
 
 
+IN_THE_HEAD = ("pause", "resume", "activate")
 ACTS = {
     "pause": Act(
         "Pause",
@@ -116,7 +117,7 @@ ACTS = {
 
 
 def open_acts(automation: Automation, *, may_edit: bool) -> list[tuple[str, Act]]:
-    """What can be done to it as it stands, by somebody who may operate it."""
+    """What can be done to it as it stands, by somebody who may operate it; the head of the page has the usual moves."""
     return [(name, act) for name, act in ACTS.items() if act.fits(automation) and (may_edit or not act.for_editors)]
 
 

@@ -49,7 +49,7 @@ def automation_page(request: HttpRequest, slug: str) -> HttpResponseBase:
         automation = pages.get_for_page(slug, principal=principal, now=now)
     except NotFound as error:
         raise Http404(error.message) from error
-    state, found = AutomationState(automation.state), readiness.readiness_of(automation, now)
+    found = readiness.readiness_of(automation, now)
     may_edit = queries.may_edit(automation, principal)
     may_operate = may_edit or queries.may_operate(automation, principal, now)
     context = {
@@ -57,25 +57,23 @@ def automation_page(request: HttpRequest, slug: str) -> HttpResponseBase:
         "sentence": pages.sentence_of(automation),
         "figures": pages.figures_of(automation, found, now),
         "readiness": found,
-        "degraded": automation.degraded_at(now),
+        "degraded_sentence": automation.degraded_at(now),
         "gate": queries.gate(automation, change=queries.Change.FEATURE, at=now),
         "words": pages.words_of(automation),
         "people": pages.people_of(automation),
         "facts": pages.facts_of(automation),
+        "cost": pages.cost_of(automation),
         "switches": list(automation.switches.all()[:12]),
         "panels": registry.panels_of(request, automation, now),
         "history": pages.steps_of(audit.entries_of("automation", automation.slug).reverse()[:SHOWN_STEPS]),
-        **standing_of(automation, state),
+        "word": tables.word_at(automation, now),
+        "tone": tables.tone_at(automation, now),
         "may_edit": may_edit,
         "may_operate": may_operate,
         "acts": open_acts(automation, may_edit=may_edit) if may_operate else [],
         "tab": "overview",
     }
     return render(request, "catalog/automation.html", context)
-
-
-def standing_of(automation: Automation, state: AutomationState) -> dict[str, str]:
-    return {"word": tables.word_of(state), "tone": tables.tone_of(state)}
 
 
 @scope_required("catalog:write")

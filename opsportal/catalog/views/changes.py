@@ -10,7 +10,6 @@ from opsportal import clock
 from opsportal.catalog import operations, queries, tables
 from opsportal.catalog.forms import ActivationForm, PlanForm, ReasonForm, ReleaseForm, SwitchForm
 from opsportal.catalog.models import Automation, Release, Switch
-from opsportal.catalog.states import AutomationState
 from opsportal.catalog.views.access import editable, form_page, operable, visible
 from opsportal.identity.actors import principal_of
 from opsportal.identity.permissions import scope_required
@@ -34,8 +33,8 @@ def changes_page(request: HttpRequest, slug: str) -> HttpResponse:
         "may_edit": queries.may_edit(automation, principal),
         "may_operate": queries.may_operate(automation, principal, now),
         "tab": "changes",
-        "word": tables.word_of(AutomationState(automation.state)),
-        "tone": tables.tone_of(AutomationState(automation.state)),
+        "word": tables.word_at(automation, now),
+        "tone": tables.tone_at(automation, now),
     }
     return render(request, "catalog/changes.html", context)
 

@@ -26,7 +26,6 @@ def costs_page(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "Costs",
         "lines": lines,
-        "totals": totals,
         "automations": list(priced.select_related("cost_owner").order_by("-cost_per_month")[:50]),
         "over": {each.pk for each in over},
         "sentence": _sentence(totals, over),

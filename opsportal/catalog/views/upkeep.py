@@ -10,7 +10,6 @@ from opsportal import clock
 from opsportal.catalog import checklists, operations, queries, tables, upkeep
 from opsportal.catalog.forms import CredentialForm, ReasonForm
 from opsportal.catalog.models import Automation, Credential, Workflow
-from opsportal.catalog.states import AutomationState
 from opsportal.catalog.views.access import EDITORS, editable, form_page, visible
 from opsportal.errors import Forbidden
 from opsportal.identity.actors import actor_of, principal_of
@@ -36,8 +35,8 @@ def upkeep_page(request: HttpRequest, slug: str) -> HttpResponse:
         "versions": list(workflow.versions.all())[:5] if workflow else [],
         "may_edit": queries.may_edit(automation, principal),
         "tab": "upkeep",
-        "word": tables.word_of(AutomationState(automation.state)),
-        "tone": tables.tone_of(AutomationState(automation.state)),
+        "word": tables.word_at(automation, now),
+        "tone": tables.tone_at(automation, now),
     }
     return render(request, "catalog/upkeep.html", context)
 
@@ -108,7 +107,9 @@ def credential_edit(request: HttpRequest, slug: str, row: int) -> HttpResponse:
         operations.change_credential(credential, values=values, **who)
         return ""
 
-    return _page(request, form, call, automation, credential.name, REFERENCE, "Save")
+    retire = reverse("catalog:credential_retire", args=[slug, row])
+    more = {"notes": "Is it no longer used?", "notes_url": retire, "notes_label": "Take it off the list"}
+    return _page(request, form, call, automation, credential.name, REFERENCE, "Save", **more)
 
 
 @scope_required("catalog:read")
@@ -129,7 +130,14 @@ REFERENCE = "Say where it is kept and when it ends. The portal holds no secrets 
 
 
 def _page(
-    request: HttpRequest, form: Any, call: Any, automation: Automation, title: str, sentence: str, button: str
+    request: HttpRequest,
+    form: Any,
+    call: Any,
+    automation: Automation,
+    title: str,
+    sentence: str,
+    button: str,
+    **more: str,
 ) -> HttpResponse:
     back = reverse("catalog:upkeep", args=[automation.slug])
     return form_page(
@@ -141,4 +149,5 @@ def _page(
         back_label=automation.name,
         sentence=sentence,
         button=button,
+        **more,
     )
