@@ -7,6 +7,7 @@ are neither begun nor ended.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.db import transaction
 
@@ -86,36 +87,37 @@ def _looks(slos: Sequence[Slo], at: datetime) -> dict[tuple[int, int], Look]:
 
 
 def _burns(slo: Slo, budget: Budget, looks: Looks, going_on: set[str], at: datetime) -> tuple[list[News], list[str]]:
-    """What begins and what ends; tickets are not written while the page of the same SLO goes on."""
+    """What begins and what ends. A ticket is not written while its page goes on, nor once nothing is left to spend."""
     news: list[News] = []
     over: list[str] = []
     alerts = thresholds.of(slo).alerts
     own = {one.long_seconds: looks[slo.pk, one.long_seconds] for one in alerts}
     own |= {one.short_seconds: looks[slo.pk, one.short_seconds] for one in alerts}
-    pages = _burn_episode(slo, PAGE) in going_on
+    louder = _burn_episode(slo, PAGE) in going_on
     for severity in (PAGE, TICKET):
         episode = _burn_episode(slo, severity)
         some = [one for one in alerts if one.severity == severity]
         goes_on = episode in going_on
         standing, alert = standing_of(some, own, counts_time=terms.counts_time(slo), goes_on=goes_on)
-        if standing == Standing.FIRING and alert is not None and not goes_on and budget.is_judged and not pages:
+        if standing == Standing.FIRING and alert is not None and not goes_on and budget.is_judged and not louder:
             news.append(_burn_news(slo, alert, own, budget, at))
-            pages = True
-        elif standing == Standing.CALM and goes_on:
+        if standing == Standing.CALM and goes_on:
             over.append(episode)
+        louder = louder or bool(news) or budget.state == BudgetState.EXHAUSTED
     return news, over
 
 
 def _burn_news(slo: Slo, alert: BurnAlert, looks: Mapping[int, Look], budget: Budget, at: datetime) -> News:
     long, short = looks[alert.long_seconds], looks[alert.short_seconds]
     rate = _rounded(long)
-    remains = "" if budget.remaining is None else f" {plain(round(budget.remaining * 100, 1))}% of it remains."
+    left = budget.remaining or Decimal(0)
+    remains = f"{plain(round(left * 100, 1))}% of it remains" if left > 0 else "nothing of it remains"
     return News(
         key=f"{_burn_episode(slo, alert.severity)}:{at.timestamp():.0f}",
         kind=FactKind.BURN,
         episode=_burn_episode(slo, alert.severity),
         sentence=f"{slo.name[:100]} spends its error budget {rate} times too fast over the last "
-        f"{words.duration(alert.long_seconds)}.{remains}",
+        f"{words.duration(alert.long_seconds)}; {remains}.",
         occurred_at=at,
         automation=slo.automation,
         slo=slo,

@@ -8,6 +8,7 @@ from handoffs.models import Rule
 from opsportal.catalog.models import Automation
 from opsportal.identity.models import Team
 from slos.models import Heartbeat, Slo
+from slos.states import SliKind
 
 # A change of these changes which events count, or when: what was counted before has to be counted again.
 MEASURED = (
@@ -74,6 +75,6 @@ COLUMNS = tuple(one.name for one in fields(Definition) if one.name != "parts")
 
 def definition_of(slo: Slo) -> Definition:
     """The present definition of an SLO."""
-    rows = slo.parts.select_related("part") if slo.pk else ()
+    rows = slo.parts.select_related("part") if slo.kind == SliKind.COMPOSITE and slo.pk else ()
     parts = tuple(Part(one.part, one.weight.normalize()) for one in rows)
     return Definition(**{name: getattr(slo, name) for name in COLUMNS}, parts=parts)

@@ -56,7 +56,7 @@ def amount(count: int, counts_time: bool) -> str:
 
 def percent(share: Decimal | None) -> str:
     """`75.2%`, or a dash where nothing is known."""
-    return "–" if share is None else f"{_short(share * 100)}%"
+    return "–" if share is None else f"{_short(share * 100)}%".replace("-", "−")
 
 
 def left(budget: Budget) -> str:
@@ -97,12 +97,14 @@ def figures(slo: Slo, budget: Budget) -> list[Figure]:
 def picture(points: Iterable[Point], zone: tzinfo) -> charts.Chart:
     """The burn-down with the lines where it is at risk and used up."""
     drawn = [charts.Point(one.at, None if one.remaining is None else float(one.remaining) * 100) for one in points]
+    is_far_below = min((one.y for one in drawn if one.y is not None), default=0.0) < -150
+    limits = [(0.0, "used up")] if is_far_below else [(AT_RISK * 100, "at risk"), (0.0, "used up")]
     return charts.line(
         "Error budget left in this window",
         [charts.Series("Left", drawn)],
         low=0,
         high=100,
-        limits=[(AT_RISK * 100, "at risk"), (0, "used up")],
+        limits=limits,
         text=lambda value: f"{value:.4g}%",
         zone=zone,
     )

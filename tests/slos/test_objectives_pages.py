@@ -71,7 +71,7 @@ def text_of(person: Person, url: str, status: int = 200) -> str:
 
 def test_the_list_tells_how_each_budget_stands(slo: Slo, owner: Person):
     page = text_of(owner, "/slos/")
-    for words in ("Router succeeds", "Lead Router", "99%", "used up", "-100%"):
+    for words in ("Router succeeds", "Lead Router", "99%", "used up", "−100%"):
         assert words in page
     rows = list(csv.DictReader(io.StringIO(signed_in(owner).get("/slos/?format=csv").getvalue().decode("utf-8-sig"))))
     assert (rows[0]["Name"], rows[0]["Target"], rows[0]["Verdict"], rows[0]["Budget left"]) == (
@@ -216,7 +216,7 @@ def test_time_is_left_out_and_counts_again(slo: Slo, owner: Person):
 def test_the_automation_shows_its_budgets(slo: Slo, owner: Person):
     page = text_of(owner, "/automations/lead-router/")
     assert "Router succeeds" in page
-    assert "-100% left" in page
+    assert "−100% left" in page
 
 
 def test_every_starter_is_a_sound_definition():
