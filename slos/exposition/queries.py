@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Q
 from django.utils.text import slugify
 
 from opsportal.catalog.models import Automation
@@ -34,7 +33,7 @@ def list_senders(principal: Principal | None) -> list[Integration]:
 
 def list_unmatched(senders: list[Integration], limit: int = 100) -> list[Unmatched]:
     """Workflows without an automation, the one that reported last first."""
-    rows: QuerySet[Any, dict[str, Any]] = (
+    rows = (
         UnmatchedReport.objects.filter(integration__in=senders)
         .order_by()
         .values("integration_id", "workflow_id")
