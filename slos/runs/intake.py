@@ -89,7 +89,7 @@ def new_run(line: RunLine) -> NewRun:
         correlation_id=_correlation_id(line),
         request_id=line.request_id,
         payload_bytes=line.payload_bytes,
-        error_type=line.error_type,
+        error_type=mask(line.error_type)[:120] if line.error_type else "",
         error_message=masked(line.error_message) if line.error_message else "",
         attempt=line.attempt,
         retries=line.retries,
@@ -100,7 +100,7 @@ def new_run(line: RunLine) -> NewRun:
         trigger=line.trigger,
         cost=None if line.cost is None else _cost(line.cost),
         items_out=line.items_out,
-        tags=line.tags,
+        tags=_tags(line.tags) if line.tags else {},
         steps=line.steps,
     )
 
@@ -171,6 +171,10 @@ def _correlation_id(line: RunLine) -> str:
     if line.correlation_id and line.trace_id and line.correlation_id != line.trace_id:
         raise InvalidInput("contradiction", "Both names of one id, and they differ.", field="trace_id")
     return line.correlation_id or line.trace_id
+
+
+def _tags(tags: dict[str, Any]) -> dict[str, Any]:
+    return {name: mask(value) if isinstance(value, str) else value for name, value in tags.items()}
 
 
 def _cost(cost: Decimal) -> Decimal:

@@ -104,7 +104,9 @@ def empty_output(
     since = newest[-1][0]
     fewer = "nothing" if least == 1 else f"fewer than {least:,} items"
     sentence = f"The last {in_a_row} runs of {name} ended well and put out {fewer}."
-    return since and Finding("empty_output", sentence, since, trace_id=newest[0][2], data={"min_items": least})
+    if since is None:
+        return None
+    return Finding("empty_output", sentence, since, trace_id=newest[0][2], data={"min_items": least})
 
 
 def queued(name: str, depth: int, age: int | None, limits: Mapping[str, Any], reported_at: datetime) -> Finding | None:
