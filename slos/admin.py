@@ -1,4 +1,4 @@
 """The room in the admin: each area registers its own; facts are read-only."""
 
-import slos.heartbeats.admin  # noqa: F401
+import slos.heartbeats.admin
 import slos.runs.admin  # noqa: F401
