@@ -1,4 +1,4 @@
-"""Automations are edited here through the same operations as everywhere; freezes are only read here."""
+"""Automations are edited here through the same operations as everywhere; all that belongs to them is only read."""
 
 from typing import Any
 
@@ -8,9 +8,21 @@ from django.http import HttpRequest
 
 from opsportal import clock
 from opsportal.catalog import operations
-from opsportal.catalog.models import Automation, Freeze
+from opsportal.catalog.models import (
+    Automation,
+    ChecklistTick,
+    CostLine,
+    Credential,
+    Freeze,
+    Release,
+    Responsibility,
+    Switch,
+    Workflow,
+    WorkflowVersion,
+)
 from opsportal.errors import DomainError, InvalidInputs
 from opsportal.identity.actors import actor_of
+from opsportal.web.admin import ReadOnlyAdmin
 
 # What an empty field of the form means.
 EMPTY: dict[str, Any] = {"links": [], "journeys": [], "limits": {}, "currency": "USD"}
@@ -75,15 +87,61 @@ class AutomationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Freeze)
-class FreezeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class FreezeAdmin(ReadOnlyAdmin):
     list_display = ["scope", "team", "automation", "kind", "from_at", "until", "reason", "lifted_at"]
     list_filter = ["scope", "kind"]
+    list_select_related = ["team", "automation"]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+@admin.register(Responsibility)
+class ResponsibilityAdmin(ReadOnlyAdmin):
+    list_display = ["automation", "person", "part"]
+    list_filter = ["part"]
+    list_select_related = ["automation", "person"]
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+
+@admin.register(Credential)
+class CredentialAdmin(ReadOnlyAdmin):
+    list_display = ["name", "automation", "kind", "expires_at", "is_too_broad", "retired_at"]
+    list_filter = ["kind", "is_too_broad"]
+    list_select_related = ["automation"]
+    search_fields = ["name", "reference"]
+
+
+@admin.register(Release)
+class ReleaseAdmin(ReadOnlyAdmin):
+    list_display = ["version", "automation", "risk", "planned_at", "released_at", "watch_until", "passed_freeze"]
+    list_filter = ["risk", "passed_freeze"]
+    list_select_related = ["automation"]
+    search_fields = ["version", "notes"]
+
+
+@admin.register(Switch)
+class SwitchAdmin(ReadOnlyAdmin):
+    list_display = ["label", "automation", "is_on", "gated", "changed_at", "changed_by"]
+    list_filter = ["is_on", "gated"]
+    list_select_related = ["automation"]
+
+
+@admin.register(ChecklistTick)
+class ChecklistTickAdmin(ReadOnlyAdmin):
+    list_display = ["item", "automation", "ticked_at", "ticked_by"]
+    list_select_related = ["automation"]
+
+
+@admin.register(CostLine)
+class CostLineAdmin(ReadOnlyAdmin):
+    list_display = ["tool", "note", "amount", "currency", "from_date", "until_date"]
+    list_filter = ["currency"]
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(ReadOnlyAdmin):
+    list_display = ["name", "automation", "external_id", "imported_at"]
+    list_select_related = ["automation"]
+
+
+@admin.register(WorkflowVersion)
+class WorkflowVersionAdmin(ReadOnlyAdmin):
+    list_display = ["workflow", "sha256", "node_count", "is_active", "imported_at", "imported_by"]
+    list_select_related = ["workflow"]

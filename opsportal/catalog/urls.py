@@ -14,6 +14,7 @@ urlpatterns = [
     path("automations/n8n/", workflows.upload, name="n8n"),
     path("automations/n8n/<int:row>/", workflows.preview, name="n8n_preview"),
     path("automations/n8n/<int:row>/confirm/", workflows.confirm, name="n8n_confirm"),
+    path("automations/releases/", changes.releases_page, name="releases"),
     path("automations/costs/", costs.costs_page, name="costs"),
     path("automations/costs/new/", costs.cost_new, name="cost_new"),
     path("automations/costs/<int:row>/end/", costs.cost_end, name="cost_end"),

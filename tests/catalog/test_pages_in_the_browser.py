@@ -11,7 +11,7 @@ from opsportal.identity.roles import Role
 from opsportal.sweeps import operations
 from opsportal.sweeps.models import BlindSpell, Sweep
 from tests.browser import PHONE, SCHEMES, WIDE, Visitor
-from tests.factories.catalog import make_automation, make_freeze
+from tests.factories.catalog import import_workflow, make_automation, make_freeze, make_whole
 from tests.factories.identity import make_person, make_team
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -70,11 +70,32 @@ def test_the_page_of_the_worker_fresh_late_and_failing(visitor: Visitor, leader:
     look_at(visitor, "/worker/", "worker-late")
 
 
+def test_the_other_pages_of_an_automation(visitor: Visitor, leader: Person) -> None:
+    make_whole("lead-router")
+    visitor.sign_in(leader)
+    look_at(visitor, "/automations/lead-router/", "automation-whole")
+    look_at(visitor, "/automations/lead-router/changes/", "automation-changes")
+    look_at(visitor, "/automations/lead-router/upkeep/", "automation-upkeep")
+    look_at(visitor, "/automations/lead-router/tier/?pipeline=yes", "automation-tier")
+    look_at(visitor, "/automations/releases/", "automations-releases")
+    look_at(visitor, "/automations/costs/", "automations-costs")
+
+
+def test_the_forms_of_an_automation(visitor: Visitor, leader: Person) -> None:
+    visitor.sign_in(leader)
+    for path in ("edit/people/", "edit/limits/", "do/degraded/", "credentials/new/", "releases/new/", "switches/new/"):
+        look_at(visitor, f"/automations/lead-router/{path}", f"automation-{path}")
+    look_at(visitor, "/automations/n8n/", "automations-n8n")
+    upload = import_workflow(leader)
+    look_at(visitor, f"/automations/n8n/{upload.pk}/", "automations-n8n-preview")
+
+
 def test_an_automation_goes_into_service_without_javascript(chromium: Any, live_server: Any, leader: Person) -> None:
     plain = Visitor(chromium, live_server.url, java_script_enabled=False)
     plain.sign_in(leader)
     plain.open("/automations/hostile/")
+    plain.page.click("text=Put into service")
     plain.page.select_option("select[name=change]", "fix")
-    plain.page.click("text=into service >> nth=-1")
+    plain.page.click("button:has-text('Put into service')")
     plain.page.wait_for_load_state()
-    assert "is in service." in plain.page.inner_text("main")
+    assert "It is in service." in plain.page.inner_text("main")

@@ -24,7 +24,7 @@ LINK_KINDS = (
     "other",
 )
 TEXTS = ("criticality_notes", "what_it_does", "what_it_touches", "how_to_pause", "retry_notes", "fallback")
-RESERVED = frozenset({"new", "import", "n8n", "costs"})  # pages beside those of automations
+RESERVED = frozenset({"new", "import", "n8n", "costs", "releases"})  # pages beside those of automations
 CURRENCY = re.compile(r"[A-Z]{3}\Z")
 Rule = tuple[bool, str, str, str]
 Raci = Mapping[str, Any]

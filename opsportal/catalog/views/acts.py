@@ -23,7 +23,9 @@ def _to(state: AutomationState) -> Fits:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """`fits`: whether it makes sense as the automation stands; `fixed`: what the operation is told besides the form."""
+    """`fits`: whether it makes sense as the automation stands; `fixed`: what the operation is told besides the form;
+    `done`: what is said afterwards.
+    """
 
     label: str
     sentence: str
@@ -32,6 +34,7 @@ class Act:
     operation: Callable[..., Any]
     fits: Fits
     fixed: dict[str, Any]
+    done: str
     for_editors: bool = False
     is_danger: bool = False
 
@@ -46,6 +49,7 @@ ACTS = {
         operations.pause_automation,
         _to(AutomationState.PAUSED),
         {},
+        "It is marked as paused.",
     ),
     "resume": Act(
         "Resume",
@@ -55,6 +59,7 @@ ACTS = {
         operations.resume_automation,
         lambda automation: automation.state == AutomationState.PAUSED,
         {},
+        "It is in service again.",
     ),
     "activate": Act(
         "Put into service",
@@ -64,6 +69,7 @@ ACTS = {
         operations.activate_automation,
         _to(AutomationState.ACTIVE),
         {},
+        "It is in service.",
         for_editors=True,
     ),
     "retire": Act(
@@ -74,6 +80,7 @@ ACTS = {
         operations.retire_automation,
         _to(AutomationState.RETIRED),
         {},
+        "It is retired.",
         for_editors=True,
         is_danger=True,
     ),
@@ -85,6 +92,7 @@ ACTS = {
         operations.set_degraded,
         lambda automation: automation.state != AutomationState.RETIRED,
         {},
+        "Sales reads it now.",
     ),
     "restored": Act(
         "Works again",
@@ -94,6 +102,7 @@ ACTS = {
         operations.clear_degraded,
         lambda automation: bool(automation.degraded),
         {},
+        "Sales no longer reads that it is degraded.",
     ),
     "fallback-on": Act(
         "Fallback on",
@@ -103,6 +112,7 @@ ACTS = {
         operations.switch_fallback,
         lambda automation: bool(automation.fallback) and automation.fallback_since is None,
         {"on": True},
+        "It runs on its fallback.",
     ),
     "fallback-off": Act(
         "Fallback off",
@@ -112,6 +122,7 @@ ACTS = {
         operations.switch_fallback,
         lambda automation: automation.fallback_since is not None,
         {"on": False},
+        "It runs itself again.",
     ),
 }
 
@@ -131,7 +142,7 @@ def act(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
     def call(values: dict[str, Any], **who: Any) -> str:
         found.operation(automation, **values, **found.fixed, **who)
-        return ""
+        return found.done
 
     return form_page(
         request,

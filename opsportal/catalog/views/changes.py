@@ -7,12 +7,13 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from opsportal import clock
-from opsportal.catalog import operations, queries, tables
+from opsportal.catalog import operations, queries, tables, upkeep
 from opsportal.catalog.forms import ActivationForm, PlanForm, ReasonForm, ReleaseForm, SwitchForm
 from opsportal.catalog.models import Automation, Release, Switch
 from opsportal.catalog.views.access import editable, form_page, operable, visible
 from opsportal.identity.actors import principal_of
 from opsportal.identity.permissions import scope_required
+from opsportal.web.words import count
 
 SHOWN = 50
 
@@ -37,6 +38,25 @@ def changes_page(request: HttpRequest, slug: str) -> HttpResponse:
         "tone": tables.tone_at(automation, now),
     }
     return render(request, "catalog/changes.html", context)
+
+
+@scope_required("catalog:read")
+def releases_page(request: HttpRequest) -> HttpResponse:
+    """What is announced for all automations, and what is being watched: who is on shift reads this first."""
+    now, principal = clock.now(), principal_of(request)
+    planned = upkeep.upcoming(now, principal)
+    seen = set(Automation.objects.visible_to(principal).values_list("pk", flat=True))
+    watched = [each for each in upkeep.watched(now) if each.automation_id in seen]
+    risky = sum(each.risk == Release.Risk.HIGH for each in planned)
+    context = {
+        "title": "Releases",
+        "sentence": f"{count(len(planned), 'release')} announced for the next 30 days, {risky} of high risk; "
+        f"{count(len(watched), 'release')} watched now.",
+        "planned": planned,
+        "watched": watched,
+        "now": now,
+    }
+    return render(request, "catalog/releases.html", context)
 
 
 def _when(release: Release) -> Any:
