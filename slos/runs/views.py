@@ -86,7 +86,7 @@ def panel(request: HttpRequest, automation: Automation, now: datetime) -> Mappin
     gauge = queries.queue_gauges([automation]).get(automation.pk)
     for one in runs:
         one.tone = words.TONES[RunStatus(one.status)]  # type: ignore[attr-defined]
-    return {"runs": runs, "strip": charts.strip("Last runs", cells) if runs else None, "gauge": gauge}
+    return {"runs": runs, "strip": charts.strip("Oldest first", cells) if runs else None, "gauge": gauge}
 
 
 def step_bars(steps: list[dict[str, Any]]) -> list[StepBar]:

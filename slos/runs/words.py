@@ -26,7 +26,10 @@ def sentence(run: Run) -> str:
 
 
 def length(milliseconds: int) -> str:
-    """`350 ms`, `4.2 s`, `12 min`."""
+    """`350 ms`, `4.2 s`, `1 min 12 s`, `12 min`."""
     if milliseconds < 1_000:
         return f"{milliseconds} ms"
-    return f"{milliseconds / 1000:.1f} s" if milliseconds < 60_000 else words.duration(milliseconds / 1000)
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.1f} s"
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    return f"{minutes} min {seconds} s" if minutes < 10 and seconds else words.duration(milliseconds / 1000)
