@@ -31,7 +31,15 @@ CLOCKWORK = Actor.system("alarms")
 NAMED = ("automation__owner", "automation__backup_owner", "automation__team", "slo__team", "heartbeat__team")
 # What stops an automation, or will have spent its budget soon: told over every channel at once for P0 and P1.
 URGENT = frozenset({FactKind.HEARTBEAT_DOWN, FactKind.EXHAUSTED, FactKind.RUNAWAY_LOOP})
-KIND_WORDS = {kind: kind.value.replace("_", " ") for kind in FactKind}
+KIND_WORDS = {
+    **{kind: kind.value.replace("_", " ") for kind in FactKind},
+    FactKind.HEARTBEAT_DOWN: "missed heartbeat",
+    FactKind.RUN_STUCK: "stuck run",
+    FactKind.BURN: "burning budget",
+    FactKind.EXHAUSTED: "spent budget",
+    FactKind.VOLUME: "unusual volume",
+    FactKind.ERROR_DRIFT: "drift of errors",
+}
 
 
 @dataclass(frozen=True, slots=True)

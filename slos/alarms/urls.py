@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+from django.urls import include, path
 
-urlpatterns: list[URLPattern] = []
+from slos.alarms import views
+
+fact_urls = [
+    path("", views.list_view, name="list"),
+    path("watch/<slug:slug>/", views.watch, name="watch"),
+]
+urlpatterns = [path("facts/", include((fact_urls, "facts")))]

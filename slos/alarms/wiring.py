@@ -1,11 +1,14 @@
-"""What this area joins at start-up: the sweeps of burn alerts and of volume and drift, and who is told of facts."""
+"""What this area joins at start-up: sweeps of burns, volume and drift, who is told of facts, pages."""
 
 from datetime import timedelta
 
 
 def register() -> None:
     """Called once from AppConfig.ready."""
+    from opsportal.catalog import registry as catalog
     from opsportal.sweeps import registry as sweeps
+    from opsportal.web import navigation
+    from slos.alarms import queries, views
     from slos.alarms.sweep import sweep_burns
     from slos.alarms.watching import sweep_watches
     from slos.telling import sweep_unclaimed
@@ -14,3 +17,6 @@ def register() -> None:
     sweeps.register("budgets", sweep_burns, every=timedelta(seconds=30))
     sweeps.register("budgets", sweep_watches, every=timedelta(seconds=60))
     sweeps.register("facts", sweep_unclaimed, every=timedelta(seconds=30))
+    catalog.register_panel("wrong", "slos/alarms_panel.html", views.panel, order=5)
+    catalog.register_readiness("alert", "Nothing would alert anybody: no burn alert, no heartbeat.", queries.with_alert)
+    navigation.register("Services", "What is wrong", "facts:list", order=56, scope="slos:read")

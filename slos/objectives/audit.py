@@ -11,7 +11,7 @@ SENTENCES = {
     "slo.exclusion_withdrawn": "{actor} counts {extra[span]} of {subject} again: {reason}.",
     "slo.fact_claimed": "{actor} took up the {extra[kind]} of {subject} as {extra[claimed_by]}.",
     "slo.fact_resolved": "{actor} settled the {extra[kind]} of {subject}: {extra[resolution]}.",
-    "slo.fact_unclaimed": "Nobody took up the {extra[kind]} of {subject} in time; {extra[people]} were told.",
-    "slo.fact_over": "The {extra[kind]} of {subject} is over; {extra[people]} were told.",
+    "slo.fact_unclaimed": "Nobody took up the {extra[kind]} of {subject} in time. Told: {extra[people]}.",
+    "slo.fact_over": "The {extra[kind]} of {subject} is over. Told: {extra[people]}.",
     "slo.watch_changed": "{actor} set how {subject} is watched: {reason}.",
 }

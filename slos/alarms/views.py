@@ -1,0 +1,162 @@
+"""Pages of facts: what is wrong now and was, and how an automation is watched."""
+
+from datetime import datetime
+from typing import Any
+
+import django_filters
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from handoffs.views.access import found, may
+from opsportal import clock
+from opsportal.catalog import queries as catalog
+from opsportal.catalog.models import Automation
+from opsportal.errors import DomainError
+from opsportal.identity.actors import actor_of, principal_of
+from opsportal.identity.permissions import scope_required
+from opsportal.web import forms as web
+from opsportal.web import tables
+from opsportal.web.actions import Done, say
+from opsportal.web.filters import FilterSet
+from opsportal.web.listing import list_page
+from opsportal.web.templatetags import ui
+from slos.alarms import operations, queries
+from slos.facts import address_of
+from slos.models import Fact, Watch
+from slos.objectives.queries import may_write
+from slos.states import FactKind
+from slos.telling import KIND_WORDS
+
+READ = "slos:read"
+
+
+class FactFilterSet(FilterSet):
+    state = django_filters.ChoiceFilter(
+        label="State", choices=[("now", "Goes on"), ("over", "Over")], method="by_state", empty_label="Any"
+    )
+    automation = django_filters.ModelChoiceFilter(
+        queryset=Automation.objects.all(), to_field_name="slug", empty_label="Any"
+    )
+
+    class Meta(FilterSet.Meta):
+        model = Fact
+        fields = ["state", "kind", "automation"]
+
+    def by_state(self, queryset: QuerySet[Fact], name: str, value: str) -> QuerySet[Fact]:
+        return queryset.filter(ended_at__isnull=value == "now")
+
+
+class FactTable(tables.Table):
+    """What was reported, and what came of it."""
+
+    caption = "Facts"
+    empty_title = "Nothing is wrong"
+    empty_sentence = "No outage, no burn, no stuck run, nothing unusual."
+    empty_tone = "good"
+
+    sentence = tables.Column("What", primary=True, linkify=address_of, orderable=False)
+    kind = tables.Column()
+    occurred_at = tables.WhenColumn("Since")
+    ended_at = tables.WhenColumn("Until")
+    heard = tables.Column("Heard by", accessor="pk", orderable=False)
+
+    class Meta:
+        model = Fact
+        fields = ("sentence", "kind", "occurred_at", "ended_at", "heard")
+        order_by = "-occurred_at"
+
+    def render_kind(self, value: str) -> str:
+        return KIND_WORDS[FactKind(value)]
+
+    def render_heard(self, record: Fact) -> SafeString | str:
+        if record.claimed_by:
+            return record.claimed_by
+        if record.told_at is not None:
+            return format_html("the owner, {}", ui.when_html(record.told_at, "short"))
+        return "nobody yet"
+
+    def value_heard(self, record: Fact) -> str:
+        return record.claimed_by or ("owner" if record.told_at else "")
+
+
+class WatchForm(web.ModelForm[Watch]):
+    reason = forms.CharField(label="Why", max_length=240, required=False)
+
+    class Meta:
+        model = Watch
+        fields = operations.FIELDS
+        labels = {
+            "watches_volume": "Watch how often it runs",
+            "volume_rule": "An hour is unusual by",
+            "volume_factor": "The factor",
+            "watches_drift": "Watch whether errors creep up",
+            "drift_factor": "Look for errors that rise by the factor",
+            "false_alarms_per_year": "False alarms a year that are worth it",
+        }
+        help_texts = {
+            "volume_rule": "test: too far from the same hour of six weeks for chance; factor: more or less than so "
+            "many times the usual; both: one and the other.",
+            "false_alarms_per_year": "Of each test, when nothing is wrong. Fewer make it slower to notice.",
+        }
+
+    def validate_constraints(self) -> None:
+        """The operation refuses the same, at its field."""
+
+
+@scope_required(READ)
+def list_view(request: HttpRequest) -> HttpResponseBase:
+    """`/facts/`: newest first; `?state=now` what goes on."""
+    principal = principal_of(request)
+    return list_page(
+        request,
+        queryset=queries.list_facts(principal).order_by("-occurred_at", "-pk"),
+        table_class=FactTable,
+        filter_class=FactFilterSet,
+        title="What is wrong",
+        context={"sentence": "Outages, burns, stuck runs and what is unusual, as the portal noticed them."},
+        csv_name="facts",
+    )
+
+
+@scope_required(READ)
+def watch(request: HttpRequest, slug: str) -> HttpResponse:
+    """`/facts/watch/<automation>/`: the thresholds of an automation, without code."""
+    principal = principal_of(request)
+    automation = found(lambda: catalog.get_automation(slug, principal=principal))
+    if not may_write(principal, automation):
+        raise PermissionDenied("An ops lead or its owner sets how it is watched.")
+    present = queries.get_watch(automation)
+    form = WatchForm(request.POST if request.method == "POST" else None, instance=present)
+    if request.method == "POST" and form.is_valid():
+        values = dict(form.cleaned_data)
+        reason = values.pop("reason")
+        try:
+            operations.change_watch(automation, values=values, reason=reason, actor=actor_of(request), now=clock.now())
+        except DomainError as error:
+            web.refuse(form, error)
+        else:
+            say(request, Done("It is watched like that from the next hour on."))
+            return redirect(f"/automations/{automation.slug}/")
+    context = {
+        "title": f"How {automation} is watched",
+        "sentence": "Burn alerts are set at each SLO. This is about volume and slow drift.",
+        "back_url": f"/automations/{automation.slug}/",
+        "back_label": automation.name,
+        "form": form,
+    }
+    return render(request, "slos/alarms_watch.html", context, status=422 if form.errors else 200)
+
+
+def panel(request: HttpRequest, automation: Automation, now: datetime) -> dict[str, Any] | None:
+    """What is wrong with an automation now, on its page."""
+    if not may(request, READ):
+        return None
+    facts = [(fact, address_of(fact)) for fact in queries.list_going_on(automation)]
+    may_set = may_write(principal_of(request), automation)
+    return {"facts": facts, "may_set": may_set} if facts or may_set else None
