@@ -15,7 +15,4 @@ SENTENCES = {
         "{after[approved_by]} approved: {reason}."
     ),
     "freeze.acknowledged": "{actor} committed to {subject}: {reason}.",
-    "share.created": "{actor} shared {subject} until {extra[until]}.",
-    "share.revoked": "{actor} revoked {subject}.",
-    "share.opened": "Somebody with the address opened {subject}.",
 }

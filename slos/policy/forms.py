@@ -1,5 +1,8 @@
 """Forms of the policy pages: a dry run over history, an override, a commitment."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django import forms
 
 from opsportal.web.forms import DateTimeField, Form, ReasonField
@@ -9,10 +12,14 @@ from slos.models import Policy
 class DryRunForm(Form):
     """A GET form. Days are those that ended in the span."""
 
-    policy = forms.ModelChoiceField(queryset=Policy.objects.none(), to_field_name="slug", empty_label=None)
+    policy = forms.ChoiceField()
     days = forms.IntegerField(
         min_value=1, max_value=400, initial=90, label="Days back", help_text="Days that are over, counted from now."
     )
+
+    def __init__(self, *args: Any, policies: Iterable[Policy], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["policy"].choices = [(policy.slug, policy.name) for policy in policies]  # type: ignore[attr-defined]
 
 
 class OverrideForm(Form):

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from opsportal.catalog.models import Automation, ExperimentPermission, Freeze, FreezeQuerySet
+from opsportal.catalog.models import Automation, ExperimentPermission, Freeze, FreezeOverride, FreezeQuerySet
 from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.queries import visible_teams
@@ -20,7 +20,7 @@ from slos.policy.conflicts import Conflict, Judgeable, Wording, find_conflicts, 
 from slos.policy.engine import DAY, Outcome
 from slos.policy.judging import Judged
 from slos.policy.rules import Rule, Verdict, rule_of, rules_of
-from slos.policy.scope import holds_back, judged_slos, slos_of, visible_freezes
+from slos.policy.scope import covers, judged_slos, slos_of, visible_freezes
 
 MOST_DAYS = 400
 MOST_ROWS = 20_000
@@ -96,50 +96,57 @@ def freeze_state(freeze: Freeze, at: datetime) -> str:
 
 def list_conflicts(principal: Principal | None, at: datetime) -> list[Conflict]:
     """Rules in force that contradict each other or can never act, as far as one may see what they cover."""
-    policies = list(list_policies(principal).filter(state="active"))
-    by_policy = {policy.pk: list(slos_of(policy)) for policy in policies}
+    return conflicts_between(list(list_policies(principal)), principal, at)
+
+
+def conflicts_between(policies: Sequence[Policy], principal: Principal | None, at: datetime) -> list[Conflict]:
+    """The same of policies that are at hand: one query."""
+    visible = judged_slos().filter(automation__in=Automation.objects.visible_to(principal))
+    slos = list(_flagged(visible, at, of="automation"))
     wordings = [
         Wording(
             policy.name,
             rules_of(policy.rules),
-            [Judgeable(slo.name, str(slo.target), slo.automation_id or 0) for slo in by_policy[policy.pk]],
+            [
+                Judgeable(slo.name, str(slo.target), slo.automation.pk)
+                for slo in slos
+                if slo.automation and covers(policy, slo.automation)
+            ],
         )
         for policy in policies
+        if policy.state == "active"
     ]
-    return [*find_conflicts(wordings), *frozen_and_allowed(_frozen_and_allowed(principal, at))]
+    both = {str(slo.automation) for slo in slos if slo.is_frozen and slo.may_experiment}
+    return [*find_conflicts(wordings), *frozen_and_allowed(sorted(both))]
 
 
-def _frozen_and_allowed(principal: Principal | None, at: datetime) -> list[str]:
-    allowed = Automation.objects.visible_to(principal).filter(permissions__in=_permissions(at))
-    freezes = list(Freeze.objects.in_force(at))
-    return [one.name for one in allowed.distinct() if any(holds_back(freeze, one) for freeze in freezes)]
-
-
-def with_standings(principal: Principal | None, at: datetime) -> QuerySet[Automation]:
-    """Automations that a policy can judge, each with `is_frozen`, `is_set_aside` and `may_experiment` at `at`, and
-    `judged_slos` with their standings.
+def list_standings(principal: Principal | None, at: datetime) -> QuerySet[Standing]:
+    """How each SLO stands under each policy in force, with `is_frozen`, `is_set_aside` and `may_experiment` of its
+    automation at `at`.
     """
-    mine = Q(scope=Freeze.Scope.ALL) | Q(scope=Freeze.Scope.AUTOMATION, automation=OuterRef("pk"))
-    mine |= Q(scope=Freeze.Scope.TEAM, team=OuterRef("team"))
-    in_force, standing = Freeze.objects.in_force(at).filter(mine), Freeze.objects.standing(at).filter(mine)
-    standings = Standing.objects.filter(policy__state="active")
-    slos = judged_slos().select_related(None).prefetch_related(Prefetch("standings", standings))
-    return (
-        Automation.objects.visible_to(principal)
-        .filter(Exists(judged_slos().filter(automation=OuterRef("pk"))))
-        .annotate(
-            is_frozen=Exists(in_force),
-            is_set_aside=Exists(standing),
-            may_experiment=Exists(_permissions(at).filter(automation=OuterRef("pk"))),
-        )
-        .select_related("team")
-        .prefetch_related(Prefetch("slos", slos, to_attr="judged_slos"))
-        .order_by("-is_frozen", "-is_set_aside", "name")
+    visible = Automation.objects.visible_to(principal)
+    rows = Standing.objects.filter(policy__state="active", slo__state="active", slo__automation__in=visible)
+    flagged: Any = _flagged(rows.select_related("policy", "slo__automation__team"), at, of="slo__automation")
+    ordered: QuerySet[Standing] = flagged.order_by("-is_frozen", "-is_set_aside", "slo__automation__name", "pk")
+    return ordered
+
+
+def _flagged(rows: QuerySet[Any], at: datetime, *, of: str) -> QuerySet[Any]:
+    mine = Q(scope=Freeze.Scope.ALL) | Q(scope=Freeze.Scope.AUTOMATION, automation=OuterRef(of))
+    mine |= Q(scope=Freeze.Scope.TEAM, team=OuterRef(f"{of}__team"))
+    permissions = ExperimentPermission.objects.filter(Q(until=None) | Q(until__gt=at), from_at__lte=at)
+    flagged: QuerySet[Any] = rows.annotate(
+        is_frozen=Exists(Freeze.objects.in_force(at).filter(mine)),
+        is_set_aside=Exists(Freeze.objects.standing(at).filter(mine)),
+        may_experiment=Exists(permissions.filter(automation=OuterRef(of))),
     )
+    return flagged
 
 
-def _permissions(at: datetime) -> QuerySet[ExperimentPermission]:
-    return ExperimentPermission.objects.filter(Q(until=None) | Q(until__gt=at), from_at__lte=at)
+def standing_freezes(principal: Principal | None, at: datetime) -> QuerySet[Any]:
+    """Freezes that have not ended, each with `is_set_aside`: one query."""
+    aside = FreezeOverride.objects.filter(freeze=OuterRef("pk"), from_at__lte=at, until__gt=at)
+    return visible_freezes(principal).standing(at).annotate(is_set_aside=Exists(aside))
 
 
 # --- replay ---

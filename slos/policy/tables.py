@@ -4,10 +4,10 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.urls import reverse
 
-from opsportal.catalog.models import Automation
 from opsportal.web import filters, tables
-from slos.models import Decision, Policy
+from slos.models import Decision, Policy, Standing
 from slos.policy import words
 from slos.policy.rules import Verdict
 
@@ -61,29 +61,34 @@ class DecisionFilter(filters.FilterSet):
 STANDING_TONES = {"frozen": "bad", "set aside": "warn", "experiments too": "good", "yes": "calm"}
 
 
-def change_word(automation: Any) -> str:
-    """Of an automation of slos.policy.queries.with_standings."""
-    if automation.is_frozen:
+def change_word(standing: Any) -> str:
+    """Of a row of slos.policy.queries.list_standings."""
+    if standing.is_frozen:
         return "frozen"
-    if automation.is_set_aside:
+    if standing.is_set_aside:
         return "set aside"
-    return "experiments too" if automation.may_experiment else "yes"
+    return "experiments too" if standing.may_experiment else "yes"
 
 
 class StandingTable(tables.Table):
-    """Rows are automations of slos.policy.queries.with_standings."""
+    """Rows are those of slos.policy.queries.list_standings."""
 
     caption = "How each automation stands"
-    empty_title = "No automation is judged yet"
-    empty_sentence = "A policy judges automations that have an SLO in force."
+    empty_title = "No automation has been judged yet"
+    empty_sentence = "A policy in force judges automations with an SLO in force, as soon as a day is over."
 
-    name = tables.LinkColumn("catalog:automation", key="slug", verbose_name="Automation")
+    automation = tables.Column(
+        accessor="slo__automation",
+        primary=True,
+        linkify=lambda record: reverse("catalog:automation", args=[record.slo.automation.slug]),
+        order_by="slo__automation__name",
+    )
     change = tables.BadgeColumn(
         empty_values=(), tone=STANDING_TONES.__getitem__, verbose_name="New features now?", orderable=False
     )
-    says = tables.Column(empty_values=(), verbose_name="What the rules say", orderable=False)
-    judged = tables.Column(empty_values=(), verbose_name="Judged to", orderable=False)
-    team = tables.Column()
+    says = tables.Column(empty_values=(), verbose_name="What its rules say", orderable=False)
+    slo = tables.Column(verbose_name="By the SLO", order_by="slo__name")
+    day = tables.Column(verbose_name="Judged to")
 
     def value_change(self, record: Any) -> str:
         return change_word(record)
@@ -92,27 +97,17 @@ class StandingTable(tables.Table):
         column: Any = self.columns["change"].column
         return column.render(change_word(record))
 
-    def render_says(self, record: Any) -> str:
-        found = [
-            f"{words.VERDICTS[Verdict(verdict)]} ({rule})"
-            for slo in record.judged_slos
-            for standing in slo.standings.all()
-            for rule, verdict in standing.verdicts.items()
-            if verdict != Verdict.NONE
-        ]
-        return ", ".join(dict.fromkeys(found)) or ("nothing follows" if self._days(record) else "not judged yet")
+    def render_says(self, record: Standing) -> str:
+        acting = [(rule, Verdict(each)) for rule, each in record.verdicts.items() if each != Verdict.NONE]
+        return ", ".join(f"{words.VERDICTS[verdict]} ({rule})" for rule, verdict in acting) or "nothing follows"
 
-    def render_judged(self, record: Any) -> str:
-        days = self._days(record)
-        return min(days).isoformat() if days else "–"
-
-    def _days(self, record: Any) -> list[Any]:
-        return [standing.day for slo in record.judged_slos for standing in slo.standings.all()]
+    def render_day(self, record: Standing) -> str:
+        return record.day.isoformat()
 
 
 class StandingFilter(filters.FilterSet):
-    q = django_filters.CharFilter(field_name="name", lookup_expr="icontains", label="Automation")
+    q = django_filters.CharFilter(field_name="slo__automation__name", lookup_expr="icontains", label="Automation")
 
     class Meta:
-        model = Automation
+        model = Standing
         fields: list[str] = []

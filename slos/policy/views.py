@@ -41,28 +41,32 @@ STATES = {
 def policy_page(request: HttpRequest) -> HttpResponseBase:
     """`/policy/`"""
     principal, now = principal_of(request), clock.now()
-    policies = [(policy, _rules(policy)) for policy in queries.list_policies(principal).exclude(state="retired")]
-    freezes = [_shown(freeze, now) for freeze in queries.list_freezes(principal).standing(now)]
+    policies = list(queries.list_policies(principal))
+    shown = [(policy, _rules(policy)) for policy in policies if policy.state != "retired"]
+    freezes = [
+        _Shown(freeze, words.scope_of(freeze), *STATES["overridden" if freeze.is_set_aside else "in_force"])
+        for freeze in queries.standing_freezes(principal, now)
+    ]
     decisions = queries.list_decisions(principal).exclude(verdict=Verdict.NONE)[:NEWEST]
     return list_page(
         request,
-        queryset=queries.with_standings(principal, now),
+        queryset=queries.list_standings(principal, now),
         table_class=tables.StandingTable,
         filter_class=tables.StandingFilter,
         template="slos/policy_page.html",
         title="Budget policy",
         csv_name="policy-standings",
         context={
-            "policies": policies,
+            "policies": shown,
             "freezes": freezes,
             "decisions": [
                 (one, words.VERDICTS[Verdict(one.verdict)], tables.tone_of(one.verdict)) for one in decisions
             ],
-            "conflicts": queries.list_conflicts(principal, now),
+            "conflicts": queries.conflicts_between(policies, principal, now),
             "badge": web.count(len(freezes), "freeze") if freezes else "nothing frozen",
             "tone": "bad" if freezes else "good",
-            "sentence": _sentence(policies, freezes),
-            "form": _dry_run_form(request, {}),
+            "sentence": _sentence(shown, freezes),
+            "form": DryRunForm(policies=policies),
         },
     )
 
@@ -109,13 +113,14 @@ def decision_page(request: HttpRequest, key: int) -> HttpResponse:
 @scope_required("slos:read")
 def dry_run_page(request: HttpRequest) -> HttpResponse:
     """`/policy/dry-run/`: what a policy would have decided, and on which days."""
-    form = _dry_run_form(request, request.GET)
+    policies = {policy.slug: policy for policy in queries.list_policies(principal_of(request))}
+    form = DryRunForm(request.GET or None, policies=list(policies.values()))
     context: dict[str, Any] = {"form": form, "title": "Dry run"}
     if form.is_bound and form.is_valid():
         now = clock.now()
         from_at = now - timedelta(days=form.cleaned_data["days"])
         try:
-            policy = form.cleaned_data["policy"]
+            policy = policies[form.cleaned_data["policy"]]
             found = queries.dry_run(policy, from_at=from_at, until=now, at=now, principal=principal_of(request))
         except DomainError as error:
             refuse(form, error)
@@ -223,12 +228,6 @@ def _sentence(policies: list[Any], freezes: list[_Shown]) -> str:
         return "New features may go ahead everywhere; no error budget asks for a pause."
     scopes = ", ".join(dict.fromkeys(one.scope for one in freezes))
     return f"New features and experiments wait for {scopes}. Fixes and security changes go ahead."
-
-
-def _dry_run_form(request: HttpRequest, data: Any) -> DryRunForm:
-    form = DryRunForm(data or None)
-    form.fields["policy"].queryset = queries.list_policies(principal_of(request))  # type: ignore[attr-defined]
-    return form
 
 
 def _dry_run(found: list[queries.WouldBe]) -> dict[str, Any]:

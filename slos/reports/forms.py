@@ -1,0 +1,10 @@
+"""Forms of the report pages."""
+
+from django import forms
+
+from opsportal.web.forms import Form
+
+
+class ShareForm(Form):
+    label = forms.CharField(max_length=120, label="For whom", help_text="Such as: the sales meeting on Monday.")
+    days = forms.IntegerField(min_value=1, max_value=90, initial=14, label="Days", help_text="It ends by itself then.")

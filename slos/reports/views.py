@@ -1,0 +1,244 @@
+"""Pages for sales leadership (budgets, executive), the shared copy without a login, and the page for debugging."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_GET, require_POST
+
+from opsportal import clock
+from opsportal.errors import DomainError, NotFound
+from opsportal.identity.actors import Principal, principal_of
+from opsportal.identity.models import Person
+from opsportal.identity.permissions import scope_required
+from opsportal.web import charts
+from opsportal.web import words as web
+from opsportal.web.actions import Done, post_action, say
+from opsportal.web.forms import refuse
+from slos.models import ShareLink
+from slos.policy import words as policy_words
+from slos.reports import operations, queries, words
+from slos.reports.forms import ShareForm
+from slos.reports.queries import Line
+from slos.states import BudgetState
+
+LINES = 60  # on one page
+DEBUGGED = 25
+
+
+@scope_required("slos:read")
+def budget_page(request: HttpRequest) -> HttpResponse:
+    """`/budgets/`"""
+    return _budget_page(request, ShareForm())
+
+
+@scope_required("slos:read")
+@require_POST
+def share_create(request: HttpRequest) -> HttpResponse:
+    form = ShareForm(request.POST)
+    if form.is_valid():
+        try:
+            link = operations.share_budgets(person=_person(request), **form.cleaned_data, now=clock.now())
+        except DomainError as error:
+            refuse(form, error)
+        else:
+            say(request, Done("Whoever has the address can read this page until it ends."))
+            return redirect(f"{reverse('reports:budgets')}#share-{link.pk}")
+    return _budget_page(request, form)
+
+
+@scope_required("slos:read")
+@post_action
+def share_revoke(request: HttpRequest, key: UUID) -> Done:
+    link = get_object_or_404(ShareLink.objects.select_related("author__team"), pk=key)
+    operations.revoke_share(link, person=_person(request), now=clock.now())
+    return Done("Revoked: the address shows nothing any more.", url=reverse("reports:budgets"))
+
+
+@require_GET
+def shared_budgets(request: HttpRequest, token: str) -> HttpResponse:
+    """`/shared/budgets/<token>/`: no login, no links inside, nothing but verdicts."""
+    now = clock.now()
+    try:
+        link = operations.open_share(token, now=now)
+    except NotFound as error:
+        raise Http404(error.message) from error
+    context = _budgets(link.author, now, request.GET.get("page", "1")) | {"link": link, "title": "Error budgets"}
+    response = render(request, "slos/reports_shared.html", context)
+    patch_cache_control(response, no_store=True, private=True)
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+shared_budgets.login_required = False  # type: ignore[attr-defined]
+
+
+@scope_required("slos:read")
+def executive_page(request: HttpRequest) -> HttpResponse:
+    """`/executive/`: how the automations do as a whole, over four weeks and the four before."""
+    now = clock.now()
+    found = queries.executive(principal_of(request), now)
+    states = [line.budget.state for line in found.lines]
+    context = {
+        "title": "Executive view",
+        "badge": _executive_word(states),
+        "tone": "bad" if BudgetState.EXHAUSTED in states else "good",
+        "sentence": _executive_sentence(found),
+        "figures": _figures(found, states),
+        "success": charts.line(
+            "Runs that succeeded, by week",
+            [charts.Series("succeeded", [charts.Point(_noon(week.first), week.ratio) for week in found.weeks])],
+            text=lambda share: f"{share:.1%}",
+            high=1,
+        ),
+        "cost": charts.bars(
+            "Cost by week", [charts.Bar(words.day(_noon(week.first)), float(week.cost)) for week in found.weeks]
+        ),
+        "has_cost": any(week.cost for week in found.weeks),
+        "has_runs": any(week.ratio is not None for week in found.weeks),
+        "failing": found.failing,
+        "worst": [(slo, words.short(rate)) for slo, rate in found.worst],
+        "verdicts": _verdict_counts(states),
+    }
+    return render(request, "slos/reports_executive.html", context)
+
+
+@scope_required("runs:read")
+def debug_page(request: HttpRequest) -> HttpResponse:
+    """`/debug/`: what failed, retried and waits, of the last 24 hours."""
+    now, name = clock.now(), request.GET.get("q", "").replace("\x00", "")[:100]
+    ranked = queries.by_failures(principal_of(request), now, name)
+    page = Paginator(ranked, DEBUGGED).get_page(request.GET.get("page"))
+    troubles = queries.troubles([automation for automation, _ in page.object_list], now)
+    failed = sum(counts.failed for _, counts in ranked)
+    failing = sum(1 for _, counts in ranked if counts.failed)
+    context = {
+        "title": "Debug",
+        "badge": f"{failed:,} failed" if failed else "nothing failed",
+        "tone": "bad" if failed else "good",
+        "sentence": _debug_sentence(failing, failed),
+        "troubles": troubles,
+        "page": page,
+        "q": name,
+    }
+    return render(request, "slos/reports_debug.html", context)
+
+
+# --- budgets ---
+
+
+def _budget_page(request: HttpRequest, form: ShareForm) -> HttpResponse:
+    now, person = clock.now(), _person(request)
+    links = ShareLink.objects.select_related("author").filter(revoked_at=None, expires_at__gt=now)
+    links = links if person.allows("slos:write") else links.filter(author=person)
+    context = _budgets(person, now, request.GET.get("page", "1")) | {
+        "title": "Error budgets",
+        "form": form,
+        "links": [(link, _address(request, link) if link.author_id == person.pk else "") for link in links[:20]],
+    }
+    return render(request, "slos/reports_budgets.html", context, status=422 if form.errors else 200)
+
+
+def _budgets(principal: Principal, now: datetime, page: str) -> dict[str, Any]:
+    lines = queries.lines_of(principal, now)
+    turns = queries.turns(principal, now - queries.WEEK)
+    states = [line.budget.state for line in lines]
+    used_up = states.count(BudgetState.EXHAUSTED)
+    shown = Paginator(lines, LINES).get_page(page)
+    return {
+        "at": now,
+        "page": shown,
+        "worst": [line for line in lines if line.budget.state in (BudgetState.EXHAUSTED, BudgetState.AT_RISK)][:3],
+        "turns": [
+            (turn.decision, policy_words.VERDICTS[turn.verdict], policy_words.TONES[turn.verdict]) for turn in turns
+        ],
+        "badge": f"{used_up} used up" if used_up else ("all within budget" if lines else "nothing is promised yet"),
+        "tone": "bad" if used_up else "good",
+        "sentence": _sentence(lines, states),
+        "verdicts": _verdict_counts(states),
+    }
+
+
+def _sentence(lines: list[Line], states: list[BudgetState]) -> str:
+    if not lines:
+        return "No workflow has a target yet."
+    fine, low = states.count(BudgetState.OK), states.count(BudgetState.AT_RISK)
+    frozen = sum(1 for line in lines if line.frozen)
+    parts = [f"{fine} of {web.count(len(lines), 'workflow')} have room to fail and to change"]
+    parts += [f"{low} run low"] if low else []
+    parts += [f"new features wait for {frozen}"] if frozen else []
+    return f"{', '.join(parts)}."
+
+
+def _verdict_counts(states: list[BudgetState]) -> list[tuple[str, int, str]]:
+    return [(word.capitalize(), states.count(state), tone) for state, (word, tone) in words.VERDICTS.items()]
+
+
+def _address(request: HttpRequest, link: ShareLink) -> str:
+    return request.build_absolute_uri(reverse("reports:shared", args=[operations.token_of(link)]))
+
+
+# --- executive ---
+
+
+def _executive_word(states: list[BudgetState]) -> str:
+    used_up = states.count(BudgetState.EXHAUSTED)
+    return f"{web.count(used_up, 'budget')} used up" if used_up else "no budget used up"
+
+
+def _executive_sentence(found: queries.Executive) -> str:
+    ratio, before = found.now.ratio, found.before.ratio
+    if ratio is None:
+        return "No run has been reported in the last four weeks."
+    told = f"{_percent(ratio)} of {found.now.succeeded + found.now.failed:,} runs succeeded in the last four weeks"
+    if before is None:
+        return f"{told}."
+    if _percent(ratio) == _percent(before):
+        return f"{told}, as in the four before."
+    return f"{told}, {'up' if ratio > before else 'down'} from {_percent(before)} in the four before."
+
+
+def _figures(found: queries.Executive, states: list[BudgetState]) -> list[tuple[str, str, str, str]]:
+    ratio = found.now.ratio
+    worst = found.worst[0] if found.worst else None
+    figures = [
+        ("Runs that succeeded", _percent(ratio) if ratio is not None else "–", "28 complete days", ""),
+        (
+            "Worst burn rate",
+            words.short(worst[1]) if worst else "–",
+            f"{worst[0].automation}, last 7 days" if worst else "nothing burnt in 7 days",
+            "bad" if worst and worst[1] > 2 else "",
+        ),
+        ("Budgets used up", str(states.count(BudgetState.EXHAUSTED)), f"of {len(states)} workflows", ""),
+    ]
+    if found.now.cost or found.before.cost:
+        figures.append(("Cost", f"{found.now.cost:,.2f}", f"{found.before.cost:,.2f} in the 28 days before", ""))
+    return figures
+
+
+def _percent(ratio: float) -> str:
+    return f"{ratio:.2%}"
+
+
+def _noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
+
+
+def _debug_sentence(failing: int, failed: int) -> str:
+    if not failed:
+        return "No run has failed in the last 24 hours."
+    return f"{web.count(failed, 'run')} of {web.count(failing, 'automation')} failed in the last 24 hours."
+
+
+def _person(request: HttpRequest) -> Person:
+    person = principal_of(request)
+    if not isinstance(person, Person):
+        raise PermissionDenied("This needs a person.")
+    return person
