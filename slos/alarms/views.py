@@ -28,7 +28,7 @@ from opsportal.web.listing import list_page
 from opsportal.web.templatetags import ui
 from slos.alarms import operations, queries
 from slos.facts import address_of
-from slos.models import Fact, Watch
+from slos.models import Fact
 from slos.objectives.queries import may_write
 from slos.states import FactKind
 from slos.telling import KIND_WORDS
@@ -85,28 +85,23 @@ class FactTable(tables.Table):
         return record.claimed_by or ("owner" if record.told_at else "")
 
 
-class WatchForm(web.ModelForm[Watch]):
+class WatchForm(web.Form):
+    watches_volume = forms.BooleanField(label="Watch how often it runs", required=False)
+    volume_rule = forms.ChoiceField(
+        label="An hour is unusual by",
+        choices=[("test", "chance"), ("factor", "the factor"), ("both", "chance and the factor")],
+        help_text="Chance: too far from the same hour of six weeks. The factor: so many times more or less than usual.",
+    )
+    volume_factor = forms.DecimalField(label="The factor", max_digits=6, decimal_places=2)
+    watches_drift = forms.BooleanField(label="Watch whether errors creep up", required=False)
+    drift_factor = forms.DecimalField(label="Look for errors that rise by the factor", max_digits=6, decimal_places=2)
+    false_alarms_per_year = forms.DecimalField(
+        label="False alarms a year that are worth it",
+        max_digits=6,
+        decimal_places=2,
+        help_text="Of each test, when nothing is wrong. Fewer make it slower to notice.",
+    )
     reason = forms.CharField(label="Why", max_length=240, required=False)
-
-    class Meta:
-        model = Watch
-        fields = operations.FIELDS
-        labels = {
-            "watches_volume": "Watch how often it runs",
-            "volume_rule": "An hour is unusual by",
-            "volume_factor": "The factor",
-            "watches_drift": "Watch whether errors creep up",
-            "drift_factor": "Look for errors that rise by the factor",
-            "false_alarms_per_year": "False alarms a year that are worth it",
-        }
-        help_texts = {
-            "volume_rule": "test: too far from the same hour of six weeks for chance; factor: more or less than so "
-            "many times the usual; both: one and the other.",
-            "false_alarms_per_year": "Of each test, when nothing is wrong. Fewer make it slower to notice.",
-        }
-
-    def validate_constraints(self) -> None:
-        """The operation refuses the same, at its field."""
 
 
 @scope_required(READ)
@@ -132,7 +127,8 @@ def watch(request: HttpRequest, slug: str) -> HttpResponse:
     if not may_write(principal, automation):
         raise PermissionDenied("An ops lead or its owner sets how it is watched.")
     present = queries.get_watch(automation)
-    form = WatchForm(request.POST if request.method == "POST" else None, instance=present)
+    initial = {name: getattr(present, name) for name in operations.FIELDS}
+    form = WatchForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = dict(form.cleaned_data)
         reason = values.pop("reason")
