@@ -37,12 +37,21 @@ def make_slo(automation: Automation | None = None, slug: str = "", **fields: Any
 
 
 def count_days(slo: Slo, days: Mapping[date, tuple[int, int]]) -> None:
-    """{day: (valid, bad)}, of UTC days."""
+    """{day: (valid, bad)}, of UTC days; all of it happens in the minute of noon, so buckets of every width agree."""
+    noons = {day: datetime.combine(day, time(12), UTC) for day in days}
     starts = {day: datetime.combine(day, time(), UTC) for day in days}
-    SliBucket.objects.filter(slo=slo, width=86_400, start__in=starts.values()).delete()
+    SliBucket.objects.filter(slo=slo, start__in=[*noons.values(), *starts.values()]).delete()
     SliBucket.objects.bulk_create(
-        SliBucket(slo=slo, width=86_400, start=starts[day], valid=valid, bad=bad, causes={"error|Timeout": bad})
+        SliBucket(
+            slo=slo,
+            width=width,
+            start=starts[day] if width == 86_400 else noons[day],
+            valid=valid,
+            bad=bad,
+            causes={"error|Timeout": bad},
+        )
         for day, (valid, bad) in days.items()
+        for width in (60, 900, 3_600, 86_400)
     )
 
 
