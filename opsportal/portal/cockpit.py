@@ -15,6 +15,7 @@ from opsportal.identity.models import Person
 from opsportal.notify.models import Message
 from opsportal.notify.queries import count_unread, list_messages
 from opsportal.web import words
+from slos.models import Fact
 
 SHOWN, SHOWN_BESIDE = 12, 6
 SOON = timedelta(minutes=60)
@@ -46,6 +47,7 @@ class Cockpit:
     late_elsewhere: list[Handoff]
     coming: list[Handoff]
     unread: list[Message]
+    wrong: list[Fact]
     now: datetime
 
     @property
@@ -122,6 +124,7 @@ def cockpit_of(person: Person, now: datetime) -> Cockpit:
         late_elsewhere=_beside(list_late(person, now).exclude(owner=person)),
         coming=_beside(_coming(person, now)),
         unread=unread[:SHOWN_BESIDE],
+        wrong=_wrong(person),
         now=now,
     )
 
@@ -148,6 +151,14 @@ def _coming(person: Person, now: datetime) -> HandoffQuerySet:
     """What runs out next with other people; what is on hold runs out for nobody."""
     running = list_handoffs(person).running().filter(due_at__gt=now, historical=False)
     return running.exclude(state=HandoffState.PAUSED).exclude(owner=person).order_by("due_at")
+
+
+def _wrong(person: Person) -> list[Fact]:
+    """What is wrong with automations at this moment, those that most depends on first."""
+    if not person.allows("slos:read"):
+        return []
+    rows = Fact.objects.visible_to(person).going_on().select_related("automation", "slo", "heartbeat")
+    return list(rows.order_by("automation__tier", "occurred_at")[:SHOWN_BESIDE])
 
 
 def _beside(handoffs: HandoffQuerySet) -> list[Handoff]:

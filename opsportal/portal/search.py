@@ -18,6 +18,9 @@ from opsportal.catalog.models import Automation
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person
 from opsportal.identity.queries import visible_team_slugs
+from slos.heartbeats.queries import list_heartbeats
+from slos.objectives.queries import list_slos
+from slos.runs.queries import list_runs
 
 SHORTEST, LONGEST, SHOWN = 2, 200, 8
 
@@ -93,7 +96,41 @@ def _traces(principal: Principal, text: str) -> Group:
     return Group("Traces", [Hit(text, reverse("portal:trace", args=[text]), note)] if known else [])
 
 
-SOURCES: tuple[Callable[[Principal, str], Group], ...] = (_traces, _handoffs, _rules, _automations, _people)
+def _runs(principal: Principal, text: str) -> Group:
+    """By what a platform calls it, wholly: a part of it would have to read every run."""
+    rows = (
+        list_runs(principal).select_related("automation") if principal.allows("runs:read") else list_runs(None).none()
+    )
+    found = rows.filter(Q(correlation_id=text) | Q(automation__in=Automation.objects.all(), run_id=text))
+    hits = [
+        Hit(f"{one.automation}: {one.run_id}", reverse("runs:detail", args=[one.pk]), one.error_type, one.status)
+        for one in found[:SHOWN]
+    ]
+    return Group("Runs", hits)
+
+
+def _slos(principal: Principal, text: str) -> Group:
+    found = list_slos(principal).filter(Q(name__icontains=text) | Q(slug__icontains=text)).order_by("name")
+    hits = [
+        Hit(one.name, reverse("slos:detail", args=[one.slug]), f"{one.target.normalize():f}%") for one in found[:SHOWN]
+    ]
+    return Group("SLOs", hits if principal.allows("slos:read") else [])
+
+
+def _heartbeats(principal: Principal, text: str) -> Group:
+    if not principal.allows("heartbeats:read"):
+        return Group("Heartbeats", [])
+    found = list_heartbeats(principal).filter(Q(name__icontains=text) | Q(slug__icontains=text)).order_by("slug")
+    hits = [
+        Hit(str(one), reverse("heartbeats:detail", args=[one.slug]), str(one.automation or "")) for one in found[:SHOWN]
+    ]
+    return Group("Heartbeats", hits)
+
+
+SOURCES: tuple[Callable[[Principal, str], Group], ...] = (
+    *(_traces, _handoffs, _rules, _automations),
+    *(_slos, _heartbeats, _runs, _people),
+)
 
 
 def _handoff(one: Handoff) -> Hit:

@@ -20,6 +20,9 @@ from opsportal.identity.queries import person_of, visible_team_slugs
 from opsportal.notify import queries as notify
 from opsportal.notify.models import Delivery, Message, PublishedEvent
 from opsportal.notify.states import DeliveryState
+from slos.models import Run
+from slos.runs.queries import find_runs_with_trace
+from slos.states import RunStatus
 
 LIMIT = 500
 TONES = {
@@ -39,13 +42,19 @@ DELIVERED = {
     DeliveryState.PENDING: ("warn", "It waits for its next attempt"),
     DeliveryState.LEASED: ("calm", "It is being sent"),
 }
+RUN_TONES = {
+    RunStatus.SUCCEEDED: "good",
+    RunStatus.FAILED: "bad",
+    RunStatus.CANCELLED: "calm",
+    RunStatus.RUNNING: "calm",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that happened. `seconds` is how long it took itself, `gap_seconds` the time since the step before.
 
-    `kind`: audit, message, event or delivery. `url` leads to the record it is about, `source_url` to its own entry.
+    `kind`: audit, message, event, delivery or run. `url` leads to the record it is about, `source_url` to its entry.
     """
 
     at: datetime
@@ -112,7 +121,32 @@ def _told(principal: Principal | None, trace_id: str, handoffs: Sequence[Handoff
             yield from _event(event)
 
 
-SOURCES: tuple[Callable[[Principal | None, str, Sequence[Handoff]], Iterable[Step]], ...] = (_decisions, _told)
+def _ran(principal: Principal | None, trace_id: str, handoffs: Sequence[Handoff]) -> Iterable[Step]:
+    """Runs of automations, for whoever may read telemetry."""
+    if principal is None or not principal.allows("runs:read"):
+        return ()
+    return (_run(run) for run in find_runs_with_trace(trace_id, principal)[: LIMIT + 1])
+
+
+SOURCES: tuple[Callable[[Principal | None, str, Sequence[Handoff]], Iterable[Step]], ...] = (_decisions, _told, _ran)
+
+
+def _run(run: Run) -> Step:
+    """A run, and where it broke: the first step that failed."""
+    broken = next((step.get("name", "") for step in run.steps if step.get("status") == "failed"), "")
+    where = f" at “{broken}”" if broken else ""
+    error = f": {run.error_type}" if run.error_type else ""
+    return Step(
+        at=run.finished_at or run.started_at,
+        kind="run",
+        name=f"run.{run.status}",
+        tone=RUN_TONES.get(RunStatus(run.status), "calm"),
+        sentence=f"{run.automation} {'is running' if run.status == RunStatus.RUNNING else run.status}{where}{error}.",
+        actor=run.automation.get_platform_display(),
+        url=run.automation.get_absolute_url(),
+        source_url=reverse("runs:detail", args=[run.pk]),
+        seconds=None if run.duration_ms is None else run.duration_ms / 1000,
+    )
 
 
 def _decision(entry: Entry, *, may_read_trail: bool) -> Step:

@@ -4,8 +4,9 @@ and nine weeks of runs that are added up and judged day by day, as the portal it
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -106,7 +107,7 @@ class Services:
     end: datetime
     seed: int
     automations: dict[str, Automation] = field(default_factory=dict)
-    _runs: dict[date, list[NewRun]] = field(default_factory=dict)
+    _coming: list[NewRun] = field(default_factory=list)  # by when they end, the last first
 
     def plan(self, at: Callable[[datetime, Act], None]) -> None:
         """`at(instant, act)` has `act` called when history comes to `instant`."""
@@ -122,10 +123,8 @@ class Services:
         """The catalogue is completed, promises are made, the policy is published, and old runs are sent in."""
         self.automations = {one.slug: one for one in Automation.objects.filter(slug__in=HABITS)}
         telemetry = Telemetry(Random(self.seed))
-        for slug in HABITS:
-            for run in telemetry.history(slug, self.start - BEFORE_THE_PORTAL, self.end):
-                if run.finished_at is not None:
-                    self._runs.setdefault(run.finished_at.date(), []).append(run)
+        history = (telemetry.history(slug, self.start - BEFORE_THE_PORTAL, self.end) for slug in HABITS)
+        self._coming = sorted(chain(*history), key=_ended_at, reverse=True)
         self._complete_catalogue(now)
         for journey in JOURNEYS:
             self._promise(journey, now)
@@ -176,13 +175,11 @@ class Services:
 
     def _close_day(self, now: datetime) -> None:
         """What has been reported since the last time is added up and judged."""
-        due = [run for day in sorted(self._runs) if day <= now.date() for run in self._runs.pop(day)]
-        late = [run for run in due if run.finished_at is not None and run.finished_at >= now]
-        for run in late:
-            self._runs.setdefault(now.date() + DAY, []).append(run)
-        taken = [run for run in due if run.finished_at is not None and run.finished_at < now]
-        for start in range(0, len(taken), CHUNK):
-            record_runs(taken[start : start + CHUNK], among=Automation.objects.all(), now=now)
+        ended = []
+        while self._coming and _ended_at(self._coming[-1]) < now:
+            ended.append(self._coming.pop())
+        for start in range(0, len(ended), CHUNK):
+            record_runs(ended[start : start + CHUNK], among=Automation.objects.all(), now=now)
         while sweep_rollups(now).examined >= CHUNK:
             pass
         sweep_policies(now)
@@ -219,6 +216,10 @@ def send_sign_of_life(slug: str, *, now: datetime) -> None:
     code = Heartbeat.objects.filter(slug=slug).values_list("code", flat=True).first()
     if code is not None:
         take_ping(Address(code=code), Call(beats.SUCCESS, method="POST", user_agent="n8n"), now)
+
+
+def _ended_at(run: NewRun) -> datetime:
+    return run.finished_at or datetime.max.replace(tzinfo=UTC)
 
 
 def _instants(start: datetime, end: datetime, every: timedelta) -> Iterator[datetime]:

@@ -91,8 +91,8 @@ HABITS: dict[str, Habit] = {
     ),
     "lifecycle-nurture": Habit(
         steps=(("Segment", 0.2), ("Render", 0.15), ("Queue", 0.35), ("Send", 0.3)),
-        median_seconds=140,
-        spread=0.6,
+        median_seconds=62,
+        spread=0.5,
         failing=0.004,
         error=("SmtpDeferred", "451 4.7.1 Greylisted, try again later"),
         a_day=60,
@@ -100,7 +100,7 @@ HABITS: dict[str, Habit] = {
         cost="0.0180",
         versions=("v7", "v8"),
         # A new template since five days: every third batch waits too long in the queue.
-        troubles=(Trouble(5, 9.0, 9 * DAY, failing=0.03, slower=6.0, error=("QueueFull", "The queue is full")),),
+        troubles=(Trouble(5, 9.0, 9 * DAY, failing=0.03, slower=16.0, error=("QueueFull", "The queue is full")),),
     ),
     "meeting-scheduler": Habit(
         steps=(("Find slot", 0.6), ("Invite", 0.4)),
