@@ -11,15 +11,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import environ
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from slos.heartbeats import engine
 from slos.heartbeats.engine import Outcome, Pace, Rhythm, Signal, Standing, Terms
+from slos.heartbeats.statements import CLOSE_ALL, CLOSE_ONE, FLIP, PING, RUN, Rows, ask, write
 from slos.models.heartbeats import NO_RID
 
 TRIES = 3
-PER_MINUTE = 600
+# Pings of one heartbeat within a minute; 0 is no limit. A setting of the name PINGS_PER_MINUTE wins.
+PER_MINUTE = environ.Env().int("OPSPORTAL_PINGS_PER_MINUTE", default=600)
 
 COLUMNS = """
     SELECT h.id, h.version, h.ping_count, h.options,
@@ -139,12 +142,10 @@ def _read_anew(address: Address, call: Call) -> Found:
 
 
 def _read(address: Address, call: Call, *, lock: bool = False) -> Found:
-    rid = _uuid(call.rid or NO_RID)
+    rid = call.rid or NO_RID
     by_code = address.code is not None
-    sql, key = (BY_CODE, [_uuid(address.code)]) if by_code else (BY_SLUG, [address.ping_key, address.slug])
-    with connection.cursor() as cursor:
-        cursor.execute(sql + (" FOR UPDATE OF h" if lock else ""), [rid, rid, *key])
-        rows = cursor.fetchall()
+    sql, key = (BY_CODE, [address.code]) if by_code else (BY_SLUG, [address.ping_key, address.slug])
+    rows = ask(sql + (" FOR UPDATE OF h" if lock else ""), [rid, rid, *key])
     if not rows:
         raise UnknownHeartbeat
     if len(rows) > 1:
@@ -177,119 +178,55 @@ def _instant(value: Any) -> datetime | None:
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-def _uuid(value: UUID | None) -> Any:
-    return value if value is None or connection.features.has_native_uuid_field else value.hex
-
-
 # --- writing ---
 
 
 def _write(found: Found, call: Call, taken: Taken) -> bool:
     """Everything or nothing; False when the heartbeat was written since it was read."""
-    update, values = _update(found, taken.outcome)
-    parts = list(_parts(found, call, taken))
-    if connection.vendor == "postgresql":
-        return _write_at_once(update, values, parts)
-    with connection.cursor() as cursor:
-        cursor.execute(update, values)
-        if cursor.rowcount != 1:
-            return False
-        for part in parts:
-            cursor.execute(part.sql(str(found.pk)), part.values)
-    return True
-
-
-def _write_at_once(update: str, values: list[Any], parts: "list[Part]") -> bool:
-    """One statement: the parts write only what belongs to the row that was updated."""
-    named = [f"part{number} AS ({part.sql('moved.id', ' FROM moved')})" for number, part in enumerate(parts)]
-    sql = f"WITH {', '.join([f'moved AS ({update} RETURNING id)', *named])} SELECT count(*) FROM moved"  # noqa: S608 (names of ours)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*values, *(value for part in parts for value in part.values)])
-        return bool(cursor.fetchone()[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """An insert of one row that belongs to the heartbeat, or (without columns) the deletion of its ended runs."""
-
-    table: str
-    columns: str
-    values: list[Any]
-    ending: str = ""
-
-    def sql(self, owner: str, source: str = "") -> str:
-        if not self.columns:
-            whose = f"heartbeat_id IN (SELECT {owner}{source})"
-            return f"DELETE FROM {self.table} WHERE {whose}{self.ending}"  # noqa: S608
-        marks = ", ".join(["%s"] * len(self.values))
-        # `WHERE true` tells SQLite that ON CONFLICT belongs to the insert.
-        into = f"INSERT INTO {self.table} (heartbeat_id, {self.columns})"
-        return f"{into} SELECT {owner}, {marks}{source} WHERE true{self.ending}"
-
-
-def _update(found: Found, outcome: Outcome) -> tuple[str, list[Any]]:
-    after = outcome.standing
-    columns = {
-        "status": str(after.status),
-        "last_duration_ms": after.last_duration_ms,
-        "last_ping_at": _at(after.last_ping_at),
-        "last_start_at": _at(after.last_start_at),
-        "due_at": _at(after.due_at),
-        "down_at": _at(after.down_at),
-        "unknown_since": _at(after.unknown_since),
-        "minute_at": _at(after.pace.minute_at),
-        "minute_count": after.pace.minute_count,
-        "hour_at": _at(after.pace.hour_at),
-        "hour_count": after.pace.hour_count,
-        "runaway_since": _at(after.pace.runaway_since),
-    }
-    assignments = ", ".join(f"{name} = %s" for name in columns)
-    counted = "version = version + 1, ping_count = ping_count + 1"
-    sql = f"UPDATE slos_heartbeat SET {counted}, {assignments} WHERE id = %s AND version = %s"  # noqa: S608
-    return sql, [*columns.values(), found.pk, found.version]
-
-
-def _parts(found: Found, call: Call, taken: Taken) -> "list[Part]":
-    outcome, parts = taken.outcome, []
-    if not taken.retry_after:
-        parts.append(_ping(found, call, taken))
-    if outcome.change is not None:
-        change = outcome.change
-        values = [_at(change.at), _at(change.since), str(change.before), str(change.after), change.reason]
-        parts.append(Part("slos_flip", "at, since, from_status, to_status, reason", values))
+    after, outcome = taken.outcome.standing, taken.outcome
+    pace = after.pace
+    values = [
+        str(after.status),
+        after.last_duration_ms,
+        after.last_ping_at,
+        after.last_start_at,
+        after.due_at,
+        after.down_at,
+        after.unknown_since,
+        pace.minute_at,
+        pace.minute_count,
+        pace.hour_at,
+        pace.hour_count,
+        pace.runaway_since,
+        found.pk,
+        found.version,
+    ]
+    rows: Rows = [] if taken.retry_after else [(PING, _ping(found, call, taken))]
+    if (change := outcome.change) is not None:
+        rows.append((FLIP, [change.at, change.since, str(change.before), str(change.after), change.reason]))
     if outcome.run_until is not None:
-        values = [_uuid(call.rid or NO_RID), _at(taken.at), _at(outcome.run_until)]
-        again = (
-            " ON CONFLICT (heartbeat_id, rid) DO UPDATE"
-            " SET started_at = excluded.started_at, deadline_at = excluded.deadline_at"
-        )
-        parts.append(Part("slos_heartbeatrun", "rid, started_at, deadline_at", values, again))
-    known = found.standing
+        rows.append((RUN, [call.rid or NO_RID, taken.at, outcome.run_until]))
+    known = found.standing  # what nobody has opened needs no closing: an opening would have moved the version
     if outcome.closes == "all" and (known.run_started_at or known.others_until):
-        parts.append(Part("slos_heartbeatrun", "", []))
+        rows.append((CLOSE_ALL, []))
     elif outcome.closes == "one" and known.run_started_at:
-        parts.append(Part("slos_heartbeatrun", "", [_uuid(call.rid or NO_RID)], " AND rid = %s"))
-    return parts
+        rows.append((CLOSE_ONE, [call.rid or NO_RID]))
+    return write(found.pk, values, rows)
 
 
-def _ping(found: Found, call: Call, taken: Taken) -> Part:
-    columns = {
-        "n": found.ping_count + 1,
-        "kind": taken.outcome.kind,
-        "at": _at(taken.at),
-        "rid": _uuid(call.rid),
-        "exit_status": call.exit_status,
-        "duration_ms": taken.outcome.duration_ms,
-        "items": call.items,
-        "scheme": call.scheme,
-        "method": call.method,
-        "user_agent": call.user_agent,
-        "remote_address": call.remote_address,
-        "body": call.body or None,
-        "trace_id": call.trace_id,
-    }
-    return Part("slos_ping", ", ".join(columns), list(columns.values()))
-
-
-def _at(instant: datetime | None) -> Any:
-    return connection.ops.adapt_datetimefield_value(instant)
+def _ping(found: Found, call: Call, taken: Taken) -> list[Any]:
+    return [
+        found.ping_count + 1,
+        taken.outcome.kind,
+        taken.at,
+        call.rid,
+        call.exit_status,
+        taken.outcome.duration_ms,
+        call.items,
+        call.scheme,
+        call.method,
+        call.user_agent,
+        call.remote_address,
+        call.body or None,
+        call.trace_id,
+    ]

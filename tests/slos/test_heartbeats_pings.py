@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
+from slos.heartbeats.statements import counted_trips
 from slos.models import Flip, Heartbeat, Ping
 from tests.factories.heartbeats import make_heartbeat, make_project, ping
 from tests.factories.identity import NOW
@@ -240,13 +240,10 @@ def test_a_run_keeps_its_id_and_how_long_it_took(client: Client) -> None:
 def test_a_ping_costs_two_round_trips(client: Client, tail: str) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("not run: SQLite has no round trips")
-    heartbeat = make_heartbeat()
-    ping(heartbeat, NOW, "start")
+    for _ in range(3):  # the first of a shape is prepared
+        heartbeat = make_heartbeat()
+        ping(heartbeat, NOW, "start")
+        with counted_trips() as trips:
+            send(client, heartbeat, tail)
 
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        send(client, heartbeat, tail)
-
-    statements = [one["sql"].split()[0] for one in queries if "SAVEPOINT" not in one["sql"]]
-    assert statements == ["SELECT", "WITH"]
+    assert len(trips) == 2
