@@ -6,8 +6,8 @@ from django import forms as django_forms
 
 from opsportal.catalog.limits import LIMITS
 from opsportal.catalog.models import Automation, Credential, Part, Release, Switch
-from opsportal.catalog.operations import LINK_KINDS, needs_agreement
-from opsportal.catalog.queries import Change
+from opsportal.catalog.operations import LINK_KINDS
+from opsportal.catalog.queries import Change, needs_agreement
 from opsportal.identity.models import Person, Team
 from opsportal.identity.queries import visible_teams
 from opsportal.web import forms

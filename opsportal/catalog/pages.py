@@ -10,8 +10,8 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from opsportal.approvals.models import Approval
 from opsportal.audit import sentences
 from opsportal.audit.models import Entry
-from opsportal.catalog import queries, tiers
-from opsportal.catalog.models import Automation, Credential, Part, Release
+from opsportal.catalog import queries, registry, tiers
+from opsportal.catalog.models import Automation, Credential, Part, Release, Switch
 from opsportal.catalog.readiness import Readiness
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
@@ -53,6 +53,8 @@ def with_standing(rows: QuerySet[Automation], now: datetime) -> QuerySet[Automat
         newest_released_at=Subquery(newest.values("released_at")[:1]),
         newest_watch_until=Subquery(newest.values("watch_until")[:1]),
         tier_request=Subquery(asked.values("pk")[:1]),
+        has_switches=Exists(Switch.objects.filter(automation=OuterRef("pk"))),
+        **registry.annotations(),
     )
 
 
@@ -134,8 +136,9 @@ def words_of(automation: Automation) -> list[tuple[str, str]]:
 def people_of(automation: Automation) -> list[tuple[str, list[Any]]]:
     """RACI: label and people, without the parts nobody has."""
     found: dict[str, list[Any]] = {part: [] for part in Part.values}
-    for each in automation.responsibilities.select_related("person"):
-        found[each.part].append(each.person)
+    if automation.accountable is not None:  # without whom nobody has another part
+        for each in automation.responsibilities.select_related("person"):
+            found[each.part].append(each.person)
     parts = [("Accountable", [automation.accountable] if automation.accountable else [])]
     parts += [(str(Part(part).label), people) for part, people in found.items()]
     return [(label, people) for label, people in parts if people]

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from opsportal.catalog import registry
 from opsportal.catalog.models import Automation, ExperimentPermission, Freeze
+from opsportal.catalog.states import AutomationState
 from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person
@@ -92,6 +93,11 @@ def may_edit(automation: Automation, principal: Principal | None) -> bool:
     if principal.allows("catalog:write"):
         return True
     return isinstance(principal, Person) and principal.pk in (automation.owner_id, automation.backup_owner_id)
+
+
+def needs_agreement(automation: Automation) -> bool:
+    """Whether two people decide about its tier. A draft nobody has agreed on may be set to anything."""
+    return automation.tier_agreed_at is not None or automation.state != AutomationState.DRAFT
 
 
 def may_operate(automation: Automation, principal: Principal | None, now: datetime) -> bool:

@@ -75,7 +75,7 @@ def readiness_of(automation: Automation, at: datetime) -> Readiness:
 def readiness_of_all(automations: Collection[Automation], at: datetime) -> dict[int, Readiness]:
     """Readiness of many at once: one query for credentials and one for each question of a room above."""
     above = {question.key: question for question in registry.questions()}
-    had = {key: question.have(automations) for key, question in above.items()} if automations else {}
+    had = {key: _had(question, automations) for key, question in above.items()} if automations else {}
     faulty = _with_faulty_credentials(automations, at)
     sentences = {**OWN, **{key: question.question for key, question in above.items()}}
     found = {}
@@ -107,6 +107,14 @@ def _own(automation: Automation) -> set[str]:
         "documentation": automation.what_it_does,
     }
     return {key for key, value in told.items() if value}
+
+
+def _had(question: registry.Question, automations: Collection[Automation]) -> set[int]:
+    """Who has it: told by the rows where they were read with it (pages.with_standing), else asked."""
+    name = question.annotation
+    if question.rows is not None and all(hasattr(automation, name) for automation in automations):
+        return {automation.pk for automation in automations if getattr(automation, name)}
+    return question.have(automations)
 
 
 def _with_faulty_credentials(automations: Collection[Automation], at: datetime) -> set[int]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -20,6 +21,8 @@ from opsportal.identity.models import Person
 PanelContext = Callable[[HttpRequest, Automation, datetime], Mapping[str, Any] | None]
 # Of these automations the keys of those that have what is asked for; one query for all of them.
 Have = Callable[[Collection[Automation]], set[int]]
+# The same as rows with an `automation_id`: pages then ask inside the statement that reads the automations.
+Rows = Callable[[], QuerySet[Any]]
 # How much of each limit is used now: limit key -> figure, for the keys it can tell of.
 Usage = Callable[[Automation, datetime], Mapping[str, Decimal | int]]
 # Whether somebody is to act on this automation now without owning it: who is on shift.
@@ -52,6 +55,11 @@ class Question:
     question: str
     have: Have
     order: int
+    rows: Rows | None = None
+
+    @property
+    def annotation(self) -> str:
+        return f"has_{self.key}"
 
 
 _panels: dict[str, Panel] = {}
@@ -65,9 +73,12 @@ def register_panel(name: str, template: str, context: PanelContext, order: int =
     _panels[name] = Panel(name, template, context, order)
 
 
-def register_readiness(key: str, question: str, have: Have, order: int = 50) -> None:
-    """Have readiness ask for something that lives above. `question` says what is missing, as a sentence."""
-    _questions[key] = Question(key, question, have, order)
+def register_readiness(key: str, question: str, have: Have, order: int = 50, rows: Rows | None = None) -> None:
+    """Have readiness ask for something that lives above. `question` says what is missing, as a sentence.
+
+    Where having it is having a row, `rows` saves pages the statement of `have`.
+    """
+    _questions[key] = Question(key, question, have, order, rows)
 
 
 def register_usage(usage: Usage) -> None:
@@ -99,6 +110,15 @@ def panels_of(request: HttpRequest, automation: Automation, now: datetime) -> li
 
 def questions() -> list[Question]:
     return sorted(_questions.values(), key=lambda each: (each.order, each.key))
+
+
+def annotations() -> dict[str, Exists]:
+    """The questions that are rows, as annotations of automations."""
+    return {
+        question.annotation: Exists(question.rows().filter(automation_id=OuterRef("pk")))
+        for question in _questions.values()
+        if question.rows is not None
+    }
 
 
 def usage_of(automation: Automation, now: datetime) -> dict[str, Decimal | int]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from opsportal.audit.models import Detail
 from opsportal.catalog import operations
 from opsportal.catalog.engine.n8n import NotAWorkflow, read_export
+from opsportal.catalog.exports import read_file
 from opsportal.catalog.models import Automation, Workflow, WorkflowImport, WorkflowVersion
 from opsportal.errors import Conflict, InvalidInput
 from tests.factories.catalog import make_automation
@@ -239,7 +240,7 @@ def test_whatever_stands_in_an_export_is_read_without_a_fall(nodes: list[Any], s
 
 
 def bring_in(*documents: dict[str, Any]) -> list[operations.Imported]:
-    readings = operations.read_file(json.dumps(list(documents)).encode())
+    readings = read_file(json.dumps(list(documents)).encode())
     return operations.import_workflows(readings, actor=SETUP, now=NOW)
 
 
@@ -302,7 +303,7 @@ def test_a_file_is_imported_once():
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"{}"])
 def test_a_file_that_is_no_export_is_refused(raw: bytes):
     with pytest.raises(InvalidInput):
-        operations.read_file(raw)
+        read_file(raw)
 
 
 @pytest.mark.django_db

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from opsportal.catalog import operations, readiness, registry
-from opsportal.catalog.models import Automation
+from opsportal.catalog import operations, pages, readiness, registry
+from opsportal.catalog.models import Automation, Switch
 from opsportal.identity.roles import Role
 from tests.factories.catalog import make_automation
 from tests.factories.identity import NOW, SETUP, bearer, make_person, make_token
@@ -83,6 +83,22 @@ def test_many_cost_as_much_as_one(django_assert_num_queries):
     rows = [make_automation() for _ in range(20)]
     with django_assert_num_queries(1):
         assert len(readiness.readiness_of_all(rows, NOW)) == 20
+
+
+def test_what_is_a_row_above_is_asked_inside_the_list(django_assert_num_queries):
+    has, lacks = make_automation("has"), make_automation("lacks")
+    operations.add_switch(has, slug="x", label="X", actor=SETUP, now=NOW)
+    asked: list[int] = []
+
+    def have(rows):
+        asked.append(len(rows))
+        return set()
+
+    registry.register_readiness("switch", "It has no switch.", have, rows=lambda: Switch.objects.all())
+    with django_assert_num_queries(1):
+        found = readiness.readiness_of_all(list(pages.with_standing(Automation.objects.all(), NOW)), NOW)
+    ok = {pk: "switch" not in [item.key for item in each.missing] for pk, each in found.items()}
+    assert (ok, asked) == ({has.pk: True, lacks.pk: False}, [])
 
 
 def test_the_api_answers_it_in_keys_and_sentences(client: Client):

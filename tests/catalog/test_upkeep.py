@@ -12,6 +12,7 @@ from opsportal.audit import queries as audit
 from opsportal.audit import sentences
 from opsportal.catalog import operations, upkeep
 from opsportal.catalog.models import Automation, Credential, Release, Switch
+from opsportal.catalog.shapes import raci_of
 from opsportal.errors import Conflict, InvalidInput, InvalidInputs
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
@@ -216,7 +217,7 @@ def test_exactly_one_person_is_accountable(router: Automation):
     assert refusal.value.code == "accountable_missing"
     raci = {"accountable": kim, "responsible": [lee, lee], "informed": [kim]}
     changed = operations.change_automation(router, values={"raci": raci}, actor=SETUP, now=NOW)
-    assert operations.raci_of(changed) == {
+    assert raci_of(changed) == {
         "accountable": kim.username, "responsible": [lee.username], "consulted": [], "informed": [kim.username],
     }  # fmt: skip
 

@@ -166,7 +166,7 @@ def _standing(automation: Automation, now: Any) -> dict[str, Any]:
 
 
 def _raci(automation: Automation) -> dict[str, Any]:
-    """As operations.raci_of, from rows that were read with the automation."""
+    """As shapes.raci_of, from rows that were read with the automation."""
     found: dict[str, Any] = {"accountable": _name(automation.accountable), **{part: [] for part in Part.values}}
     for each in automation.responsibilities.all():
         found[each.part].append(each.person.username)

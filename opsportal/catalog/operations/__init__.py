@@ -4,9 +4,6 @@ from opsportal.catalog.operations.automations import (
     FIELDS,
     change_automation,
     create_automation,
-    needs_agreement,
-    raci_of,
-    shown,
 )
 from opsportal.catalog.operations.checking import LINK_KINDS
 from opsportal.catalog.operations.costs import add_cost_line, end_cost_line
@@ -31,11 +28,9 @@ from opsportal.catalog.operations.upkeep import (
     tick_item,
 )
 from opsportal.catalog.operations.workflows import (
-    MAX_BYTES,
     Imported,
     confirm_workflows,
     import_workflows,
-    read_file,
     upload_workflows,
 )
 
@@ -43,7 +38,6 @@ __all__ = [
     "CREDENTIAL_FIELDS",
     "FIELDS",
     "LINK_KINDS",
-    "MAX_BYTES",
     "Imported",
     "activate_automation",
     "add_cost_line",
@@ -58,18 +52,14 @@ __all__ = [
     "end_cost_line",
     "flip_switch",
     "import_workflows",
-    "needs_agreement",
     "pause_automation",
     "plan_release",
-    "raci_of",
-    "read_file",
     "record_release",
     "remove_switch",
     "resume_automation",
     "retire_automation",
     "retire_credential",
     "set_degraded",
-    "shown",
     "switch_fallback",
     "tick_item",
     "upload_workflows",

@@ -10,33 +10,11 @@ from opsportal.audit.engine import Actor
 from opsportal.catalog import queries
 from opsportal.catalog.models import Automation, Part, Responsibility
 from opsportal.catalog.operations.checking import check, check_raci
-from opsportal.catalog.operations.trail import locked, note, pass_gate, username
-from opsportal.catalog.states import AutomationState
+from opsportal.catalog.operations.trail import locked, note, pass_gate
+from opsportal.catalog.shapes import MONEY, PEOPLE, PLAIN, shown
 from opsportal.errors import Conflict, InvalidInput
 
-# What may be set, and how the trail shows it. The slug is a name that others hold: it never changes. `raci` is
-# {accountable: Person | None, responsible, consulted, informed: [Person]}.
-PEOPLE = ("owner", "backup_owner", "cost_owner")
-MONEY = ("cost_per_month", "cost_budget")
-PLAIN = (
-    "name",
-    "tier",
-    "platform",
-    "criticality_notes",
-    "links",
-    "trigger",
-    "pattern",
-    "maturity",
-    "journeys",
-    "limits",
-    "what_it_does",
-    "what_it_touches",
-    "how_to_pause",
-    "retry_notes",
-    "fallback",
-    "currency",
-)
-FIELDS = ("team", *PEOPLE, *PLAIN, *MONEY, "raci")
+FIELDS = ("team", *PEOPLE, *PLAIN, *MONEY, "raci")  # what may be set
 # A change of these changes how the automation behaves or how much it may cost, so it passes the gate. Who answers for
 # it, what it is called and what is known about it can be set right at any time.
 GATED_FIELDS = frozenset({"tier", "platform"})
@@ -80,7 +58,7 @@ def change_automation(
     different = [name for name in after if after[name] != before[name]]
     if not different:
         return automation
-    if "tier" in different and needs_agreement(automation):
+    if "tier" in different and queries.needs_agreement(automation):
         text = "RevOps and sales leadership agree on the tier of an automation in service: propose another one."
         raise Conflict("agreement_needed", text, field="tier")
     if GATED_FIELDS.intersection(different):
@@ -97,11 +75,6 @@ def change_automation(
         after={name: after[name] for name in different},
     )
     return automation
-
-
-def needs_agreement(automation: Automation) -> bool:
-    """Whether two people decide about its tier. A draft nobody has agreed on may be set to anything."""
-    return automation.tier_agreed_at is not None or automation.state != AutomationState.DRAFT
 
 
 def _set(automation: Automation, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -128,27 +101,3 @@ def _write_raci(automation: Automation, raci: Mapping[str, Any] | None) -> None:
         for part in Part.values
         for person in {person.pk: person for person in raci.get(part, ())}.values()
     )
-
-
-def raci_of(automation: Automation) -> dict[str, Any]:
-    """Who has which part, by user name."""
-    found: dict[str, Any] = {"accountable": username(automation.accountable), **{part: [] for part in Part.values}}
-    if automation.pk is not None:
-        for each in Responsibility.objects.filter(automation=automation).select_related("person"):
-            found[each.part].append(each.person.username)
-    return found
-
-
-def shown(automation: Automation) -> dict[str, Any]:
-    """The fields as the trail and the API write them: a slug for the team, user names for people."""
-    return {
-        "team": automation.team.slug if automation.team else None,
-        **{name: username(getattr(automation, name)) for name in PEOPLE},
-        **{name: getattr(automation, name) for name in PLAIN},
-        **{name: _money(getattr(automation, name)) for name in MONEY},
-        "raci": raci_of(automation),
-    }
-
-
-def _money(amount: Any) -> str | None:
-    return None if amount is None else f"{amount:.2f}"

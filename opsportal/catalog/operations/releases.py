@@ -11,6 +11,7 @@ from opsportal.catalog.models import Automation, Release
 from opsportal.catalog.operations.checking import is_address
 from opsportal.catalog.operations.trail import locked, note, pass_gate
 from opsportal.errors import Conflict, InvalidInput, InvalidInputs
+from opsportal.web import words
 
 # How long a release is watched when nobody says: the more depends on it, the longer.
 WATCH_HOURS = {"P0": 48, "P1": 24, "P2": 4}
@@ -36,7 +37,7 @@ def plan_release(
     release = _new(automation, version, now, actor, {**said, "planned_at": planned_at})
     with transaction.atomic():
         _insert(release)
-        extra = {"version": version, "risk": release.risk, "planned_at": planned_at.isoformat()}
+        extra = {"version": version, "risk": release.risk, "planned_at": words.utc(planned_at)}
         note(automation, "release.planned", actor, now, reason=release.notes, extra=extra)
     return release
 

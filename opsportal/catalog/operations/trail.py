@@ -8,7 +8,6 @@ from opsportal.audit.operations import record
 from opsportal.catalog import queries
 from opsportal.catalog.models import Automation
 from opsportal.errors import Conflict
-from opsportal.identity.models import Person
 
 
 def locked(automation: Automation) -> Automation:
@@ -28,7 +27,3 @@ def note(automation: Automation, action: str, actor: Actor, now: datetime, **det
     subject = Subject("automation", automation.slug, automation.name)
     team = automation.team.slug if automation.team else ""
     record(Draft(actor=actor, action=action, subject=subject, at=now, team=team, **detail))
-
-
-def username(person: Person | None) -> str | None:
-    return person.username if person else None

@@ -1,6 +1,5 @@
 """Workflows of n8n into the catalogue: a draft for each that is new, a version for each that has changed."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +9,15 @@ from typing import Any
 from django.db import transaction
 
 from opsportal.audit.engine import Actor
-from opsportal.catalog.engine.n8n import NotAWorkflow, Reading, read_export
+from opsportal.catalog.engine.n8n import Reading
+from opsportal.catalog.exports import read_file
 from opsportal.catalog.models import Automation, Platform, Trigger, Workflow, WorkflowImport, WorkflowVersion
 from opsportal.catalog.operations.automations import create_automation
 from opsportal.catalog.operations.trail import note
-from opsportal.errors import Conflict, InvalidInput
+from opsportal.errors import Conflict
 from opsportal.identity.models import Person, Team
 from opsportal.web.words import count
 
-MAX_BYTES = 10 * 1024 * 1024
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 
 
@@ -26,18 +25,6 @@ CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 class Imported:
     automation: Automation
     status: str
-
-
-def read_file(raw: bytes) -> list[Reading]:
-    """The workflows of a file, stripped of their secrets. Raises InvalidInput at `file`."""
-    if len(raw) > MAX_BYTES:
-        raise InvalidInput("too_large", "A file has at most 10 MB.", field="file")
-    try:
-        return read_export(json.loads(raw))
-    except NotAWorkflow as refusal:
-        raise InvalidInput("no_workflow", str(refusal), field="file") from refusal
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("no_json", "This is no JSON of n8n.", field="file") from error
 
 
 def upload_workflows(

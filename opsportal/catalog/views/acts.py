@@ -129,7 +129,11 @@ ACTS = {
 
 def open_acts(automation: Automation, *, may_edit: bool) -> list[tuple[str, Act]]:
     """What can be done to it as it stands, by somebody who may operate it; the head of the page has the usual moves."""
-    return [(name, act) for name, act in ACTS.items() if act.fits(automation) and (may_edit or not act.for_editors)]
+    return [
+        (name, act)
+        for name, act in ACTS.items()
+        if name not in IN_THE_HEAD and act.fits(automation) and (may_edit or not act.for_editors)
+    ]
 
 
 @scope_required("catalog:read")

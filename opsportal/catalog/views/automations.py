@@ -63,7 +63,7 @@ def automation_page(request: HttpRequest, slug: str) -> HttpResponseBase:
         "people": pages.people_of(automation),
         "facts": pages.facts_of(automation),
         "cost": pages.cost_of(automation),
-        "switches": list(automation.switches.all()[:12]),
+        "switches": list(automation.switches.all()[:12]) if automation.has_switches else [],
         "panels": registry.panels_of(request, automation, now),
         "history": pages.steps_of(audit.entries_of("automation", automation.slug).reverse()[:SHOWN_STEPS]),
         "word": tables.word_at(automation, now),

@@ -10,6 +10,7 @@ from opsportal import clock
 from opsportal.audit.engine import Actor
 from opsportal.catalog import operations
 from opsportal.catalog.engine.n8n import Reading
+from opsportal.catalog.exports import MAX_BYTES, read_file
 from opsportal.errors import DomainError, InvalidInput
 from opsportal.identity.models import Team
 from opsportal.identity.queries import get_team
@@ -40,7 +41,7 @@ class Command(BaseCommand):
 
     def _take(self, path: Path, team: Team | None, *, dry_run: bool) -> bool:
         try:
-            readings = operations.read_file(_bytes_of(path))
+            readings = read_file(_bytes_of(path))
         except (InvalidInput, OSError) as error:
             self.stderr.write(f"{path}: {error}")
             return False
@@ -69,4 +70,4 @@ class Command(BaseCommand):
 def _bytes_of(path: Path) -> bytes:
     """The file's bytes, and no more of them than a file may have."""
     with path.open("rb") as file:
-        return file.read(operations.MAX_BYTES + 1)
+        return file.read(MAX_BYTES + 1)
