@@ -192,6 +192,7 @@ _UPDATE = f"""
 UPDATE slos_run AS run SET {", ".join(f"{name} = said_run.{name}" for name in CHANGING)}
 FROM said_run WHERE run.id = said_run.id
 """  # noqa: S608 - names of our own
+NULL = r"\N"
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -211,8 +212,8 @@ def _copy(cursor: Any, target: str, rows: Sequence[Row], now: datetime) -> None:
 
 def _line(row: Row, now: str) -> str:
     """The values of TEXTS and PLAIN as COPY reads them."""
-    run, said, body_hash = row.kept.run, row.kept.said, row.kept.body_hash
-    began, ended = run.started_at or run.finished_at, run.finished_at
+    run, null = row.kept.run, NULL
+    ended, occurred, cost, took = run.finished_at, run.occurred_at, run.cost, run.duration_ms
     texts = _escaped(
         run.run_id,
         run.status,
@@ -227,19 +228,13 @@ def _line(row: Row, now: str) -> str:
         msgspec.json.encode(run.steps).decode() if run.steps else "[]",
     )
     return (
-        f"{texts}\t{row.id}\t{row.automation_id}\t{began.isoformat()}\t{_at(ended)}\t{_at(run.occurred_at)}"  # type: ignore[union-attr]
-        f"\t{_or_null(run.duration_ms)}\t{_or_null(run.payload_bytes)}\t{run.attempt}\t{run.retries}"
-        f"\t{run.compensated}\t{run.interventions}\t{_or_null(run.cost)}\t{_or_null(run.items_out)}"
-        f"\t\\\\x{body_hash.hex()}\t{said}\t{now}\t{now}\n"
+        f"{texts}\t{row.id}\t{row.automation_id}\t{(run.started_at or ended).isoformat()}"  # type: ignore[union-attr]
+        f"\t{null if ended is None else ended.isoformat()}\t{null if occurred is None else occurred.isoformat()}"
+        f"\t{null if took is None else took}\t{null if run.payload_bytes is None else run.payload_bytes}"
+        f"\t{run.attempt}\t{run.retries}\t{run.compensated}\t{run.interventions}\t{null if cost is None else cost}"
+        f"\t{null if run.items_out is None else run.items_out}"
+        f"\t\\\\x{row.kept.body_hash.hex()}\t{row.kept.said}\t{now}\t{now}\n"
     )
-
-
-def _at(instant: datetime | None) -> str:
-    return r"\N" if instant is None else instant.isoformat()
-
-
-def _or_null(value: Any) -> Any:
-    return r"\N" if value is None else value
 
 
 def _escaped(*texts: str) -> str:
