@@ -10,15 +10,15 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from handoffs import bulk
-from slos.budgets import spans, terms
+from slos.budgets import keeping, spans, terms
 from slos.budgets.engine import RunCounts
-from slos.budgets.engine.buckets import MINUTE, floor
+from slos.budgets.engine.buckets import MINUTE, WIDTHS, chain_of, floor
 from slos.budgets.engine.histogram import bin_of
-from slos.budgets.engine.tallies import COUNTED, Causes
+from slos.budgets.engine.tallies import Causes, add_into
 from slos.budgets.engine.violations import UNNAMED, Ended
+from slos.budgets.keeping import Spent
 from slos.budgets.spans import Stretch
-from slos.models import RunBucket, SliBucket, Slo
+from slos.models import Slo
 from slos.states import RunStatus, SliKind
 
 RUNS = (
@@ -26,10 +26,6 @@ RUNS = (
     "r.duration_ms, r.attempt, r.retries, r.compensated, r.interventions, r.items_out, r.payload_bytes, r.cost "
     "FROM {spans} JOIN slos_run r "
     "ON r.automation_id = k.owner AND r.finished_at >= k.since AND r.finished_at < k.until"
-)
-FORGET = (
-    "DELETE FROM {table} WHERE id IN (SELECT b.id FROM {spans} JOIN {table} b "
-    "ON b.{owner} = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until)"
 )
 TOO_SLOW, TOO_LATE = "slower than the threshold", "later than the threshold"
 SUCCEEDED, FAILED, CANCELLED = (one.value for one in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED))
@@ -51,12 +47,13 @@ class Events:
 
 
 def add_up(
-    stretches: Sequence[Stretch], slos: Mapping[int, Sequence[Slo]], *, with_minutes: bool
+    stretches: Sequence[Stretch], slos: Mapping[int, Sequence[Slo]], *, with_runs: bool = True, to_days: bool = False
 ) -> dict[int, list[Ended]]:
-    """Replace the minutes (`with_minutes`) of these automations and the narrowest buckets of their SLOs, each within
-    its stretches. Answers the runs found by automation, in no order, of those whose SLOs count downtime.
+    """Replace the minutes of these automations (`with_runs`) and the narrowest buckets of their SLOs, each within its
+    stretches; where those are whole days that are over, the wider ones as well (`to_days`). Answers the runs found by
+    automation, in no order, of those whose SLOs count downtime.
     """
-    minutes: dict[tuple[int, datetime], RunCounts] = defaultdict(RunCounts)
+    minutes: dict[tuple[int, int, datetime], RunCounts] = defaultdict(RunCounts)
     events: dict[tuple[int, int, datetime], Events] = defaultdict(Events)
     seen: dict[int, list[Ended]] = defaultdict(list)
     judges = {automation: [_Judge(one) for one in mine if terms.has_buckets(one)] for automation, mine in slos.items()}
@@ -65,21 +62,32 @@ def add_up(
         automation, run = row[0], _run(row)
         if automation in watched:
             seen[automation].append(run)
-        if with_minutes:
-            count(minutes[automation, floor(run.finished_at, MINUTE)], run, row[8:])
+        if with_runs:
+            count(minutes[automation, MINUTE, floor(run.finished_at, MINUTE)], run, row[8:])
         for judge in judges.get(automation, ()):
             judge.judge(run, events)
-    if with_minutes:
-        forget(RunBucket, "automation_id", stretches)
-        bulk.insert(RunBucket, [bucket_of(owner, MINUTE, start, one) for (owner, start), one in minutes.items()])
-    _replace_events(stretches, slos, events)
+    if with_runs:
+        widths = WIDTHS if to_days else WIDTHS[:1]
+        keeping.replace_runs(_by_width(stretches, widths), _widened_runs(minutes, widths).items())
+    _replace_events(stretches, slos, events, to_days)
     return seen
 
 
-def forget(model: Any, owner: str, stretches: Sequence[Stretch]) -> None:
-    """Delete the buckets that begin in these stretches."""
-    statement = FORGET.replace("{table}", model._meta.db_table).replace("{owner}", owner)
-    spans.execute(statement, stretches)
+def _by_width(stretches: Sequence[Stretch], widths: Iterable[int]) -> list[Stretch]:
+    return [(mark, owner, width, since, until) for mark, owner, _, since, until in stretches for width in widths]
+
+
+def _widened_runs(
+    minutes: Mapping[tuple[int, int, datetime], RunCounts], widths: Sequence[int]
+) -> dict[tuple[int, int, datetime], RunCounts]:
+    found, narrower = dict(minutes), minutes
+    for width in widths[1:]:
+        wider: dict[tuple[int, int, datetime], RunCounts] = defaultdict(RunCounts)
+        for (owner, _, start), one in narrower.items():
+            wider[owner, width, floor(start, width)].take(one)
+        found |= wider
+        narrower = wider
+    return found
 
 
 def count(counts: RunCounts, run: Ended, rest: Sequence[Any]) -> None:
@@ -108,20 +116,6 @@ def count(counts: RunCounts, run: Ended, rest: Sequence[Any]) -> None:
         counts.empty += items_out == 0
         number = bin_of(run.took // MILLISECOND)
         counts.durations[number] = counts.durations.get(number, 0) + 1
-
-
-def bucket_of(automation: int, width: int, start: datetime, counts: RunCounts) -> RunBucket:
-    said = {name: getattr(counts, name) for name in COUNTED}
-    return RunBucket(
-        automation_id=automation,
-        width=width,
-        start=start,
-        cost=counts.cost,
-        durations=counts.durations,
-        errors=counts.errors,
-        versions=counts.versions,
-        **said,
-    )
 
 
 def _run(row: Sequence[Any]) -> Ended:
@@ -163,36 +157,48 @@ def _replace_events(
     stretches: Sequence[Stretch],
     slos: Mapping[int, Sequence[Slo]],
     events: Mapping[tuple[int, int, datetime], Events],
+    to_days: bool,
 ) -> None:
-    slices = {one.pk: one for mine in slos.values() for one in mine if terms.counts_slices(one)}
-    forget(
-        SliBucket,
-        "slo_id",
-        [
-            (mark, slo.pk, terms.base_width(slo), since, until)
-            for mark, automation, _, since, until in stretches
-            for slo in slos.get(automation, ())
-            if terms.has_buckets(slo)
-        ],
-    )
-    rows = [
-        SliBucket(slo_id=slo, width=width, start=start, **(_slice(slices[slo], one) if slo in slices else _plain(one)))
-        for (slo, width, start), one in events.items()
+    chains: dict[int, tuple[int, ...]] = {}
+    slices: dict[int, Slo] = {}
+    for one in (one for mine in slos.values() for one in mine if terms.has_buckets(one)):
+        chain = chain_of(terms.base_width(one))
+        chains[one.pk] = chain if to_days else chain[:1]
+        if terms.counts_slices(one):
+            slices[one.pk] = one
+    old = [
+        (mark, slo.pk, width, since, until)
+        for mark, automation, _, since, until in stretches
+        for slo in slos.get(automation, ())
+        for width in chains.get(slo.pk, ())
     ]
-    bulk.insert(SliBucket, rows)
+    rows: dict[tuple[int, int, datetime], Spent] = {
+        key: _slice(slices[key[0]], one) if key[0] in slices else (one.valid, one.bad, one.causes)
+        for key, one in events.items()
+    }
+    keeping.replace_events(old, [*rows.items(), *_widened_events(rows, chains)])
 
 
-def _plain(events: Events) -> dict[str, Any]:
-    return {"valid": events.valid, "bad": events.bad, "causes": events.causes}
+def _widened_events(
+    rows: Mapping[tuple[int, int, datetime], Spent], chains: Mapping[int, tuple[int, ...]]
+) -> Iterable[tuple[tuple[int, int, datetime], Spent]]:
+    sums: dict[tuple[int, int, datetime], Events] = defaultdict(Events)
+    for (slo, _, start), (valid, bad, causes) in rows.items():
+        for width in chains[slo][1:]:
+            one = sums[slo, width, floor(start, width)]
+            one.valid += valid
+            one.bad += bad
+            add_into(one.causes, causes)
+    return [(key, (one.valid, one.bad, one.causes)) for key, one in sums.items()]
 
 
-def _slice(slo: Slo, events: Events) -> dict[str, Any]:
+def _slice(slo: Slo, events: Events) -> Spent:
     """A slice is wholly good or bad; a bad one's time goes to the commonest cause of each kind."""
     width = terms.base_width(slo)
     goal = Fraction(slo.slice_target if slo.slice_target is not None else slo.target) / 100
     if Fraction(events.valid - events.bad, events.valid) >= goal:
-        return {"valid": width, "bad": 0, "causes": {}}
-    return {"valid": width, "bad": width, "causes": dict.fromkeys(_commonest(events.causes), width)}
+        return width, 0, {}
+    return width, width, dict.fromkeys(_commonest(events.causes), width)
 
 
 def _commonest(causes: Causes) -> Iterable[str]:

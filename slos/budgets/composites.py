@@ -6,7 +6,6 @@ from decimal import Decimal
 from fractions import Fraction
 
 from slos.budgets.engine import Budget, Burn, Case, Composed, Tally, compose, window_of
-from slos.budgets.engine.budgets import rounded
 from slos.models import Slo, SloPart
 from slos.states import SliKind
 
@@ -39,7 +38,7 @@ def burn_of_parts(parts: Sequence[tuple[Decimal, Burn]]) -> Burn:
     """The weighted mean over the parts that have a rate."""
     known = [(Fraction(weight), one) for weight, one in parts if one.exact is not None]
     if not known:
-        return Burn(None, 0, 0)
+        return Burn(0, 0)
     total = sum((weight for weight, _ in known), Fraction())
     exact = sum((weight * (one.exact or 0) for weight, one in known), Fraction()) / total
-    return Burn(rounded(exact), sum(one.valid for _, one in known), sum(one.bad for _, one in known), exact)
+    return Burn(sum(one.valid for _, one in known), sum(one.bad for _, one in known), given=exact)

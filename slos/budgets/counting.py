@@ -31,7 +31,7 @@ def counts(automation: Automation, from_at: datetime, until: datetime) -> RunCou
 def count_runs(
     automations: Iterable[Automation], from_at: datetime, until: datetime, *, details: bool = False
 ) -> dict[int, RunCounts]:
-    """By automation, in two queries. Durations, errors and versions only with `details`: they are read bucket by bucket.
+    """By automation, in two queries. Durations, errors and versions only with `details`: they cost a row per bucket.
 
     Minutes count that begin in the stretch, so its ends are brought up to whole minutes; none after the watermark.
     """

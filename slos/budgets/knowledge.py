@@ -3,7 +3,7 @@ blind, what does not count, which heartbeats were missed, when runs violated a r
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,9 +14,9 @@ from opsportal.sweeps.models import BlindSpell
 from slos.budgets import terms
 from slos.budgets.engine import Span, merge
 from slos.budgets.engine import violations as rules
-from slos.budgets.engine.buckets import DAY, MINUTE, floor
+from slos.budgets.engine.buckets import DAY, MINUTE, ceil, floor
 from slos.budgets.engine.violations import MISSED, Violation
-from slos.models import DirtyMinute, Downtime, Exclusion, Fact, Run, RunBucket, Slo, Watermark
+from slos.models import DirtyMinute, Downtime, Exclusion, Fact, Run, RunBucket, RunHorizon, Slo, Watermark
 from slos.states import FactKind, RunStatus
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -165,6 +165,12 @@ def _add_outages(found: dict[int, list[Violation]], slos: Sequence[Slo], since: 
             mine = heartbeat == slo.heartbeat_id if slo.heartbeat_id else automation == slo.automation_id
             if mine:
                 found[slo.pk].append(Violation(rules.HEARTBEAT, start, end, MISSED))
+
+
+def runs_kept_from(automations: Iterable[int]) -> dict[int, datetime]:
+    """The first day of which all runs are still there, where some were deleted. Older ones stay as they were."""
+    rows = RunHorizon.objects.filter(automation__in=list(automations)).values_list("automation_id", "until")
+    return {automation: ceil(until, DAY) for automation, until in rows}
 
 
 def first_event(automation: int) -> datetime | None:

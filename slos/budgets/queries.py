@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from slos.budgets.composites import burn_of_parts, compose_budgets, parts_of
@@ -39,6 +40,7 @@ __all__ = [
 SKEW = timedelta(seconds=300)  # clocks of callers may be ahead by so much
 POINTS = 120  # of a burn-down
 STEP = timedelta(minutes=15)
+NOT_READ: Any = (None, None, None, None, None, None)
 
 
 def budget(slo: Slo, at: datetime) -> Budget:
@@ -177,14 +179,12 @@ def what_if(slo: Slo, at: datetime, *, target: Decimal | None = None, threshold_
 def _inputs_of(slos: Sequence[Slo], at: datetime) -> dict[int, Inputs]:
     """As read at the watermark by the sweep, where `at` is not before it and the definition is the same."""
     kept: dict[int, Inputs] = {}
-    rows = {row.slo_id: row for row in SloReading.objects.filter(slo__in=[one.pk for one in slos], at__lte=at)}
+    rows = SloReading.objects.filter(slo__in=[one.pk for one in slos], at__lte=at).order_by()
+    read = {row[0]: row for row in rows.values_list("slo_id", "version", "at", "window_start", "window_end", "data")}
     for slo in slos:
-        row = rows.get(slo.pk)
-        if row is None or row.version != slo.version:
-            continue
-        window = Window(row.window_start, row.window_end)
-        if slo.window_kind == "rolling" or window == window_of(slo, at):
-            kept[slo.pk] = unpacked(row.data, window, row.at)
+        _, version, read_at, start, end, data = read.get(slo.pk, NOT_READ)
+        if version == slo.version and (slo.window_kind == "rolling" or start <= at < end):
+            kept[slo.pk] = unpacked(data, Window(start, end), read_at)
     return {**kept, **gather([one for one in slos if one.pk not in kept], at)}
 
 

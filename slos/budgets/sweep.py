@@ -9,24 +9,28 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from opsportal.sweeps.registry import SweepResult
 from slos.budgets import terms
 from slos.budgets.adding import add_up
 from slos.budgets.downtimes import rework
-from slos.budgets.engine.buckets import DAY, MINUTE, WIDTHS, floor
+from slos.budgets.engine.buckets import DAY, EPOCH, MINUTE, WIDTHS, floor
 from slos.budgets.gathering import Inputs, gather, packed
-from slos.budgets.knowledge import watermark
+from slos.budgets.knowledge import runs_kept_from, watermark
 from slos.budgets.readings import by_automation
 from slos.budgets.spans import Stretch, instant
 from slos.budgets.widening import note_wider, widen
 from slos.models import DirtyMinute, OpenBucket, Slo, SloReading, Watermark
 from slos.states import SliKind, SloState
 
-BATCH = 5_000  # marks in one transaction
+BATCH = 20_000  # marks in one transaction
+MANY = 2  # minutes of one day that make it worth while to add up the day as a whole
 WIDE_BATCH = 2_000  # buckets in one transaction
-REBUILT_BATCH = 3  # days of SLOs whose definition changed in one transaction
+REBUILT_BATCH = 10  # days of SLOs whose definition changed in one transaction
 LIMIT_SECONDS = 8.0
+A_DAY = timedelta(seconds=DAY)
+READ_AGAIN = timedelta(seconds=55)
 ADDING = 7_405  # the advisory lock of whoever adds up
 
 
@@ -53,7 +57,7 @@ def take_marks(now: datetime, *, limit: int = BATCH) -> int | None:
         return None
     marks = _take("automation_id", limit)
     if marks:
-        _add_up_minutes(set(marks))
+        _add_up_marks(set(marks), _horizon(now))
     return len(marks)
 
 
@@ -66,7 +70,7 @@ def take_rebuilt(now: datetime, *, limit: int = REBUILT_BATCH) -> int | None:
     slos = {one.pk: one for one in Slo.objects.filter(pk__in={slo for slo, _ in marks})}
     for slo, day in sorted(set(marks)):
         if terms.is_rolled_up(slos[slo]):
-            _rebuild_day(slos[slo], floor(day, DAY), now)
+            _rebuild_day(slos[slo], floor(day, DAY), _horizon(now))
     return len(marks)
 
 
@@ -100,11 +104,12 @@ def move_watermark(now: datetime) -> int:
 
 
 def keep_readings(at: datetime) -> int:
-    """What each SLO's window and burn rates come to at the watermark, a row for each."""
-    slos = list(Slo.objects.exclude(state=SloState.RETIRED).exclude(kind=SliKind.COMPOSITE))
+    """What an SLO's window and burn rates come to at the watermark, a row for each that changed or is a minute old."""
+    fresh = SloReading.objects.filter(at__gt=at - READ_AGAIN, version=F("slo__version")).values("slo")
+    slos = list(Slo.objects.exclude(state=SloState.RETIRED).exclude(kind=SliKind.COMPOSITE).exclude(pk__in=fresh))
     gathered = gather(slos, at)
     rows = [_reading(one, gathered[one.pk], at) for one in slos]
-    SloReading.objects.all().delete()
+    SloReading.objects.filter(slo__in=[one.pk for one in slos]).delete()
     SloReading.objects.bulk_create(rows, batch_size=500)
     return len(rows)
 
@@ -140,13 +145,26 @@ def _take(column: str, limit: int) -> list[tuple[int, datetime]]:
         return [(owner, instant(minute)) for owner, minute in cursor.fetchall()]
 
 
-def _add_up_minutes(minutes: Iterable[tuple[int, datetime]]) -> None:
-    slos = _slos_of({automation for automation, _ in minutes})
-    stretches = _stretches(minutes, slos)
-    seen = add_up(stretches, slos, with_minutes=True)
-    rework(stretches, slos, seen)
-    wider = WIDTHS[1]
-    note_wider(_starts(stretches, wider), wider)
+def _add_up_marks(marks: set[tuple[int, datetime]], horizon: datetime) -> None:
+    """Days that are over and changed in several minutes at once, all widths together; else by the minute."""
+    slos = _slos_of({automation for automation, _ in marks})
+    SloReading.objects.filter(slo__automation__in={automation for automation, _ in marks}).delete()
+    kept = runs_kept_from({automation for automation, _ in marks})
+    by_day: dict[tuple[int, datetime], list[datetime]] = {}
+    for automation, minute in marks:
+        by_day.setdefault((automation, floor(minute, DAY)), []).append(minute)
+    whole = {
+        (automation, day)
+        for (automation, day), minutes in by_day.items()
+        if len(minutes) >= MANY and day >= kept.get(automation, EPOCH) and day + A_DAY <= horizon
+    }
+    days = [(n, automation, DAY, day, day + A_DAY) for n, (automation, day) in enumerate(sorted(whole))]
+    rework(days, slos, add_up(days, slos, to_days=True))
+    stretches = _stretches(
+        ((automation, minute) for automation, minute in marks if (automation, floor(minute, DAY)) not in whole), slos
+    )
+    rework(stretches, slos, add_up(stretches, slos))
+    note_wider(_starts(stretches, WIDTHS[1]), WIDTHS[1])
 
 
 def _stretches(minutes: Iterable[tuple[int, datetime]], slos: dict[int, list[Slo]]) -> list[Stretch]:
@@ -173,21 +191,15 @@ def _starts(stretches: Sequence[Stretch], width: int) -> Iterable[tuple[int, dat
             start += timedelta(seconds=width)
 
 
-def _rebuild_day(slo: Slo, day: datetime, now: datetime) -> None:
-    """One day of one SLO; buckets that are over at once, the others with their automation's."""
+def _rebuild_day(slo: Slo, day: datetime, horizon: datetime) -> None:
+    """One day of one SLO: all widths at once where it is over, else with those of its automation."""
     automation, mine = slo.automation_id or 0, {slo.automation_id or 0: [slo]}
-    end = day + timedelta(seconds=DAY)
-    stretches = [(0, automation, MINUTE, day, end)]
-    rework(stretches, mine, add_up(stretches, mine, with_minutes=False))
-    if not terms.has_buckets(slo):
-        return
-    horizon = _horizon(now)
-    for width in WIDTHS[1:]:
-        buckets = [one for one in _starts(stretches, width) if one[1] + timedelta(seconds=width) <= horizon]
-        widen(width, buckets, mine, with_runs=False)
-    if end > horizon:
+    stretches = [(0, automation, MINUTE, day, day + A_DAY)]
+    is_over = day + A_DAY <= horizon
+    rework(stretches, mine, add_up(stretches, mine, with_runs=False, to_days=is_over))
+    if not is_over and terms.has_buckets(slo):
         for width in WIDTHS[1:]:
-            note_wider([(automation, floor(horizon, width))], width)
+            note_wider(_starts(stretches, width), width)
 
 
 def _horizon(now: datetime) -> datetime:

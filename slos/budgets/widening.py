@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from handoffs import bulk
-from slos.budgets import spans, terms
-from slos.budgets.adding import Events, bucket_of, forget
+from slos.budgets import keeping, spans, terms
+from slos.budgets.adding import Events
 from slos.budgets.counting import JOIN, NAMES, counts_of, decoded
 from slos.budgets.engine import RunCounts
 from slos.budgets.engine.buckets import WIDTHS, chain_of, floor
 from slos.budgets.engine.tallies import add_into
 from slos.budgets.spans import Stretch
-from slos.models import OpenBucket, RunBucket, SliBucket, Slo
+from slos.models import OpenBucket, Slo
 
 Bucket = tuple[int, datetime]  # automation, start
 
@@ -36,13 +35,12 @@ def note_wider(changed: Iterable[Bucket], width: int) -> None:
     )
 
 
-def widen(width: int, buckets: Sequence[Bucket], slos: Mapping[int, Sequence[Slo]], *, with_runs: bool = True) -> None:
+def widen(width: int, buckets: Sequence[Bucket], slos: Mapping[int, Sequence[Slo]]) -> None:
     """Replace these buckets of `width` by the sums of narrower ones, of the automations and of their SLOs."""
     length = timedelta(seconds=width)
     narrower = max(one for one in WIDTHS if one < width)
-    if with_runs:
-        runs = [(n, automation, narrower, at, at + length) for n, (automation, at) in enumerate(buckets)]
-        _replace_runs(width, buckets, runs)
+    runs = [(n, automation, narrower, at, at + length) for n, (automation, at) in enumerate(buckets)]
+    _replace_runs(width, buckets, runs)
     mine: list[Stretch] = []
     keys: list[tuple[int, datetime]] = []
     for automation, at in buckets:
@@ -58,12 +56,8 @@ def _replace_runs(width: int, buckets: Sequence[Bucket], stretches: Sequence[Str
     sums: dict[int, RunCounts] = defaultdict(RunCounts)
     for number, *values in spans.fetch(MINUTES, stretches):
         sums[number].take(counts_of(values))
-    forget(RunBucket, "automation_id", [(n, owner, width, since, until) for n, owner, _, since, until in stretches])
-    bulk.insert(RunBucket, [bucket_of(*_at(buckets[number], width), one) for number, one in sums.items()])
-
-
-def _at(bucket: Bucket, width: int) -> tuple[int, int, datetime]:
-    return bucket[0], width, bucket[1]
+    rows = [((buckets[number][0], width, buckets[number][1]), one) for number, one in sums.items()]
+    keeping.replace_runs([(n, owner, width, since, until) for n, owner, _, since, until in stretches], rows)
 
 
 def _replace_events(width: int, keys: Sequence[tuple[int, datetime]], stretches: Sequence[Stretch]) -> None:
@@ -73,14 +67,10 @@ def _replace_events(width: int, keys: Sequence[tuple[int, datetime]], stretches:
         one.valid += valid
         one.bad += bad
         add_into(one.causes, decoded(causes))
-    forget(SliBucket, "slo_id", [(n, owner, width, since, until) for n, owner, _, since, until in stretches])
     rows = [
-        SliBucket(
-            slo_id=keys[number][0], width=width, start=keys[number][1], valid=one.valid, bad=one.bad, causes=one.causes
-        )
-        for number, one in sums.items()
+        ((keys[number][0], width, keys[number][1]), (one.valid, one.bad, one.causes)) for number, one in sums.items()
     ]
-    bulk.insert(SliBucket, rows)
+    keeping.replace_events([(n, owner, width, since, until) for n, owner, _, since, until in stretches], rows)
 
 
 def _lower_of(slo: Slo, width: int) -> int | None:

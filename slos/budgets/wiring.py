@@ -8,6 +8,8 @@ EVERY = timedelta(seconds=12)
 def register() -> None:
     """Called once from AppConfig.ready."""
     from opsportal.sweeps import registry as sweeps
+    from slos.budgets import housekeeping
     from slos.budgets.sweep import sweep_rollups
 
     sweeps.register("budgets", sweep_rollups, every=EVERY)
+    sweeps.register("housekeeping", housekeeping.prune, every=housekeeping.EVERY)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 T = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
 END = T + timedelta(hours=6)
 RARELY = settings(
-    max_examples=8,
+    max_examples=6,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
+from slos.budgets.engine.sentences import sentence_of
 from slos.budgets.engine.tallies import Tally
 from slos.budgets.engine.windows import Window
 from slos.states import BudgetState
@@ -32,12 +34,26 @@ PLACES = Decimal("0.000001")
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """How many times faster than allowed the budget was spent; `rate` None where nothing was valid."""
+    """How many times faster than allowed the budget was spent; `rate` None where nothing was valid.
 
-    rate: Decimal | None
+    `share` is the budget's: B = 1 - target. A composite's rate is `given`: the mean of its parts'.
+    """
+
     valid: int
     bad: int
-    exact: Fraction | None = None
+    share: Fraction | None = None
+    given: Fraction | None = None
+
+    @property
+    def exact(self) -> Fraction | None:
+        if self.share is None or self.valid <= 0:
+            return self.given
+        return Fraction(self.bad * self.share.denominator, self.valid * self.share.numerator)
+
+    @property
+    def rate(self) -> Decimal | None:
+        exact = self.exact
+        return None if exact is None else rounded(exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +106,12 @@ class Budget:
     remaining_minutes: Decimal | None
     burn: Mapping[str, Burn]
     exhausts_at: datetime | None
-    sentence: str
     exact_consumed: Fraction | None = None
     reason: str = ""
-    causes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        return sentence_of(self)
 
     @property
     def minutes(self) -> int:
@@ -113,6 +131,7 @@ class Composed:
     budget: Budget
 
 
+@lru_cache(maxsize=256)
 def budget_share(target: Decimal) -> Fraction:
     """B = 1 - target, of a target in percent."""
     return 1 - Fraction(target) / 100
@@ -120,10 +139,7 @@ def budget_share(target: Decimal) -> Fraction:
 
 def burn_of(target: Decimal, tally: Tally) -> Burn:
     """(bad / valid) / B over pooled counts."""
-    if tally.valid <= 0:
-        return Burn(None, tally.valid, tally.bad)
-    exact = Fraction(tally.bad, tally.valid) / budget_share(target)
-    return Burn(rounded(exact), tally.valid, tally.bad, exact)
+    return Burn(tally.valid, tally.bad, budget_share(target))
 
 
 def judge(case: Case) -> Budget:
@@ -134,7 +150,7 @@ def judge(case: Case) -> Budget:
     consumed = Fraction(tally.bad) / allowed if allowed > 0 else None
     reason = _why_no_data(case, allowed)
     total_minutes = total_seconds / 60
-    budget = Budget(
+    return Budget(
         at=case.at,
         watermark=case.watermark,
         window=case.window,
@@ -150,12 +166,9 @@ def judge(case: Case) -> Budget:
         allowed=rounded(allowed / 60 if case.counts_time else allowed),
         burn=case.burn,
         exhausts_at=None if reason else exhausts_at(case, consumed),
-        sentence="",
         reason=reason,
-        causes=tally.causes,
         **_spent(consumed, total_minutes),
     )
-    return with_sentence(budget)
 
 
 def compose(parts: Sequence[Composed], case: Case) -> Budget:
@@ -169,7 +182,7 @@ def compose(parts: Sequence[Composed], case: Case) -> Budget:
     sli = _mean(known, weight, [Fraction(one.budget.sli) if one.budget.sli is not None else None for one in known])
     reason = "" if known else "none of its parts has data"
     total_minutes = budget_share(case.target) * case.window.seconds / 60
-    budget = Budget(
+    return Budget(
         at=case.at,
         watermark=case.watermark,
         window=case.window,
@@ -185,11 +198,9 @@ def compose(parts: Sequence[Composed], case: Case) -> Budget:
         allowed=rounded(total_minutes),
         burn={name: _mean_burn(known, weight, name) for name in BURN_WINDOWS},
         exhausts_at=None,
-        sentence="",
         reason=reason,
         **_spent(consumed, total_minutes),
     )
-    return with_sentence(budget)
 
 
 def state_of(consumed: Fraction | None, reason: str = "") -> BudgetState:
@@ -225,8 +236,11 @@ def median(values: Sequence[int]) -> Fraction | None:
 
 def rounded(value: Fraction) -> Decimal:
     """To six places, halves to even, without trailing noughts."""
-    scaled = round(value * 1_000_000)
-    return Decimal(scaled).scaleb(-6).normalize() + 0
+    whole, rest = divmod(value.numerator * 1_000_000, value.denominator)
+    twice = 2 * rest - value.denominator
+    if twice > 0 or (twice == 0 and whole % 2):
+        whole += 1
+    return Decimal(whole).scaleb(-6).normalize()
 
 
 def plain(value: Decimal) -> str:
@@ -273,16 +287,8 @@ def _mean(known: Sequence[Composed], weight: Fraction, values: Sequence[Fraction
 
 
 def _mean_burn(known: Sequence[Composed], weight: Fraction, name: str) -> Burn:
-    burns = [one.budget.burn.get(name, Burn(None, 0, 0)) for one in known]
+    burns = [one.budget.burn.get(name, Burn(0, 0)) for one in known]
     if not known or all(one.exact is None for one in burns):
-        return Burn(None, 0, 0)
+        return Burn(0, 0)
     exact = _mean(known, weight, [one.exact for one in burns])
-    return Burn(rounded(exact or Fraction()), sum(one.valid for one in burns), sum(one.bad for one in burns), exact)
-
-
-def with_sentence(budget: Budget) -> Budget:
-    from dataclasses import replace
-
-    from slos.budgets.engine.sentences import sentence_of
-
-    return replace(budget, sentence=sentence_of(budget))
+    return Burn(sum(one.valid for one in burns), sum(one.bad for one in burns), given=exact)

@@ -24,8 +24,11 @@ def seconds(spans: Iterable[Span]) -> int:
 
 def merge(spans: Iterable[Span]) -> list[Span]:
     """The union, in order, neighbours that touch joined; empty ones left out."""
+    ordered = sorted(spans)
+    if len(ordered) == 1 and ordered[0][0] < ordered[0][1]:
+        return ordered
     merged: list[Span] = []
-    for start, end in sorted(spans):
+    for start, end in ordered:
         if start >= end:
             continue
         if merged and start <= merged[-1][1]:
@@ -38,6 +41,8 @@ def merge(spans: Iterable[Span]) -> list[Span]:
 def cut(spans: Iterable[Span], to: Sequence[Span]) -> list[Span]:
     """What lies in both; `to` is merged already."""
     found: list[Span] = []
+    if not to:
+        return found
     ordered, first = merge(spans), 0
     for start, end in to:
         while first < len(ordered) and ordered[first][1] <= start:
@@ -52,6 +57,8 @@ def cut(spans: Iterable[Span], to: Sequence[Span]) -> list[Span]:
 def without(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
     """What of the spans lies in none of the others."""
     taken = merge(others)
+    if not taken:
+        return merge(spans)
     rest: list[Span] = []
     number = 0
     for start, end in merge(spans):
