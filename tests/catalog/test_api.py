@@ -156,3 +156,67 @@ def test_the_gate_refuses_what_it_does_not_know(api: Api):
     assert api.get("lead-router/gate/", kind="feature").status_code == 400
     assert api.get("nothing/gate/").status_code == 404
     assert api.get("%00/gate/").status_code == 404
+
+
+def test_the_list_costs_the_same_for_one_and_for_thirty(api: Api, django_assert_max_num_queries):
+    kim, lee = make_person("kim"), make_person("lee")
+    raci = {"accountable": kim, "responsible": [lee], "informed": [kim]}
+    for _ in range(30):
+        make_automation(owner=kim, raci=raci)
+    with django_assert_max_num_queries(6):
+        rows = api.get(limit=100).json()["results"]
+    assert len(rows) == 30
+    assert rows[0]["raci"] == {"accountable": "kim", "responsible": ["lee"], "consulted": [], "informed": ["kim"]}
+
+
+def test_all_that_is_known_goes_in_and_comes_out(api: Api):
+    make_person("kim")
+    body = {
+        "slug": "lead-router",
+        "name": "Lead router",
+        "trigger": "event",
+        "pattern": "state_machine",
+        "maturity": "advanced",
+        "journeys": ["lead-to-deal"],
+        "limits": {"runs_per_hour": 500, "retry_ratio": "0.2"},
+        "what_it_does": "Assigns leads.",
+        "what_it_touches": "HubSpot.",
+        "how_to_pause": "Toggle Active.",
+        "retry_notes": "Three times.",
+        "fallback": "By hand.",
+        "links": [{"label": "Panels", "url": "https://g.example.org/", "kind": "grafana"}],
+        "cost_per_month": "120.00",
+        "cost_budget": "100.00",
+        "currency": "EUR",
+        "cost_owner": "kim",
+        "raci": {"accountable": "kim", "responsible": [], "consulted": [], "informed": []},
+    }
+    answer = api.post(body).json()
+    assert {name: answer[name] for name in body} == body
+    assert (answer["tier_agreed"], answer["paused"], answer["degraded"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"limits": {"runs_per_week": 1}}, "limits.runs_per_week"),
+        ({"limits": {"retry_ratio": "0"}}, "limits"),
+        ({"raci": {"accountable": "nobody"}}, "raci"),
+        ({"raci": {"responsible": ["kim"]}}, "raci"),
+        ({"links": [{"label": "x", "url": "https://x.example/", "kind": "page"}]}, "links.0.kind"),
+        ({"currency": "euro"}, "currency"),
+        ({"cost_per_month": "-1"}, "cost_per_month"),
+        ({"slug": "costs"}, "slug"),
+    ],
+)
+def test_what_is_wrong_about_it_is_422_at_its_field(api: Api, wrong: dict[str, Any], field: str):
+    make_person("kim")
+    response = api.post({"slug": "lead-router", "name": "Lead router", **wrong})
+    assert response.status_code == 422, response.json()
+    assert [error["field"] for error in response.json()["errors"]] == [field]
+
+
+def test_the_tier_of_what_is_in_service_is_409(api: Api):
+    make_automation("lead-router", owner=make_person(), active=True)
+    response = api.patch("lead-router/", {"tier": "P0"})
+    assert (response.status_code, response.json()["code"]) == (409, "agreement_needed")

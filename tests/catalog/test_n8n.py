@@ -200,6 +200,7 @@ def test_moving_a_node_is_no_new_version_and_changing_it_is():
     moved = json.loads(json.dumps(SOUND))
     moved["nodes"][1]["position"] = [10, 90]
     moved["updatedAt"] = "2026-11-21T10:00:00Z"
+    moved["nodes"].append(node("Read me", "stickyNote", {"content": "Ask Kim before you touch this."}))
     (after,) = read_export(moved)
     assert after.sha256 == before.sha256
     moved["nodes"][1]["parameters"]["url"] = "https://api.example.com/deals"

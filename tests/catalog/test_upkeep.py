@@ -289,8 +289,8 @@ def test_switches_releases_credentials_and_checklists_over_the_api(router: Autom
         return call(URL + path, body, content_type="application/json", headers=headers)
 
     assert send("post", "switches/", {"slug": "scoring", "label": "Scoring"}).status_code == 201
-    assert send("post", "switches/scoring/", {"on": True}).json()["is_on"] is True
-    assert send("post", "switches/scoring/", {"on": True}).status_code == 409
+    assert send("post", "switches/scoring/flip/", {"on": True}).json()["is_on"] is True
+    assert send("post", "switches/scoring/flip/", {"on": True}).status_code == 409
     assert send("delete", "switches/scoring/").status_code == 204
     planned = send("post", "releases/", {"version": "v1", "planned_at": (clock.now() + DAY).isoformat()})
     assert (planned.status_code, planned.json()["released_at"]) == (201, None)

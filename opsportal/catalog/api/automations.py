@@ -17,6 +17,7 @@ from opsportal.identity import queries as identity
 from opsportal.identity.actors import actor_of, principal_of
 from opsportal.identity.models import Person
 
+SWITCH = "switches/(?P<switch>[a-z0-9][a-z0-9-]{0,59})"
 ROW = r"(?P<row>[0-9]{1,18})"
 # What a person may do by what they own or whether they are on shift: the action checks that.
 BY_PERSON = [
@@ -218,14 +219,14 @@ class AutomationViewSet(ResourceViewSet):
         switch = operations.add_switch(self._edited(), **self.body(), actor=actor_of(request), now=self.now)
         return Response(parts.SwitchSerializer(switch).data, status=201)
 
-    @action(detail=True, methods=["post"], url_path="switches/(?P<switch>[a-z0-9][a-z0-9-]{0,59})")
+    @action(detail=True, methods=["post"], url_path=f"{SWITCH}/flip")
     def flip(self, request: Request, slug: str, switch: str) -> Response:
         """Turn a switch on or off. On passes the gate where it is new behaviour."""
         found = self._switch(self._operated(), switch)
         flipped = operations.flip_switch(found, **self.body(), actor=actor_of(request), now=self.now)
         return Response(parts.SwitchSerializer(flipped).data)
 
-    @flip.mapping.delete
+    @action(detail=True, methods=["delete"], url_path=SWITCH)
     def remove_switch(self, request: Request, slug: str, switch: str) -> Response:
         """Forget a switch that no longer exists over there."""
         operations.remove_switch(self._switch(self._edited(), switch), actor=actor_of(request), now=self.now)

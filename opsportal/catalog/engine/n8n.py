@@ -102,7 +102,7 @@ def read_workflow(workflow: Mapping[str, Any]) -> Reading:
         name=name,
         sha256=content_hash(workflow, nodes),
         is_active=workflow.get("active") is True,
-        node_count=len(nodes),
+        node_count=sum(not _is_note(node) for node in nodes),
         trigger=_trigger(enabled),
         rhythm=found.as_dict() if found else {},
         findings=[asdict(finding) for finding in findings],
@@ -112,7 +112,8 @@ def read_workflow(workflow: Mapping[str, Any]) -> Reading:
 def content_hash(workflow: Mapping[str, Any], nodes: list[Mapping[str, Any]]) -> str:
     """SHA-256 over what the workflow does; where nodes stand, who saved it and when does not count."""
     cosmetic = ("position", "id", "notes", "notesInFlow", "color")
-    said = [{name: value for name, value in node.items() if name not in cosmetic} for node in nodes]
+    working = [node for node in nodes if not _is_note(node)]
+    said = [{name: value for name, value in node.items() if name not in cosmetic} for node in working]
     said = sorted(said, key=lambda node: str(node.get("name")))
     content = {"nodes": said, **{name: workflow.get(name) for name in ("connections", "settings", "active")}}
     text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str)
@@ -235,6 +236,10 @@ def _calls_out(node: Mapping[str, Any]) -> bool:
 
 def _swallows(node: Mapping[str, Any]) -> bool:
     return node.get("continueOnFail") is True or node.get("onError") == "continueRegularOutput"
+
+
+def _is_note(node: Mapping[str, Any]) -> bool:
+    return _kind(node) == "stickyNote"
 
 
 def _kind(node: Mapping[str, Any]) -> str:
