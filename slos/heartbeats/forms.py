@@ -66,7 +66,8 @@ class HeartbeatForm(forms.ModelForm[Heartbeat]):
         self.fields["team"].queryset = list_teams(person)  # type: ignore[attr-defined]
         self.fields["kind"].choices = words.KINDS  # type: ignore[attr-defined]
         self.fields["manual_resume"].initial = bool(self.instance.options.get("manual_resume"))
-        self.fields["timezone"].initial = self.instance.timezone
+        for name in ("timezone", "timeout_seconds", "grace_seconds"):
+            self.fields[name].initial = getattr(self.instance, name)
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data

@@ -59,9 +59,12 @@ class HeartbeatTable(tables.Table):
 class HeartbeatFilter(filters.FilterSet):
     q = django_filters.CharFilter(method="search", label="Name or tag")
     status = django_filters.ChoiceFilter(
-        field_name="known", choices=[(str(one), words.STATUSES[one]) for one in HeartbeatStatus], empty_label="Any"
+        field_name="known",
+        label="Status",
+        choices=[(str(one), words.STATUSES[one]) for one in HeartbeatStatus],
+        empty_label="Any",
     )
-    kind = django_filters.ChoiceFilter(choices=words.KINDS, empty_label="Any")
+    kind = django_filters.ChoiceFilter(choices=words.KINDS, label="Expected", empty_label="Any")
 
     def search(self, rows: QuerySet[Heartbeat], name: str, value: str) -> QuerySet[Heartbeat]:
         return rows.filter(name__icontains=value) | rows.filter(tags__icontains=value)

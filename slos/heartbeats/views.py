@@ -258,15 +258,17 @@ def _facts(heartbeat: Heartbeat) -> list[tuple[str, str]]:
 
 
 def _calls(url: str) -> list[tuple[str, str]]:
+    """Lines to copy, each with what it is for."""
+    curl = "curl -fsS -m 10 --retry 5 -o /dev/null"
     return [
-        ("At the end of a script", f"curl -fsS -m 10 --retry 5 -o /dev/null {url}"),
-        ("A cron job, with its exit status", f"0 6 * * * /usr/local/bin/sync.sh; curl -fsS -m 10 --retry 5 {url}/$?"),
-        ("Start and end of one run", f"RID=$(uuidgen); curl -fsS {url}/start?rid=$RID; …; curl -fsS {url}?rid=$RID"),
-        ("With what it produced", f"curl -fsS {url}?items=12"),
+        ("At the end of a script", f"{curl} {url}"),
+        ("A cron job, with its exit status", f"0 6 * * * /usr/local/bin/sync.sh; {curl} {url}/$?"),
         (
-            "n8n: an HTTP Request node at the end",
-            f"POST {url}?rid={{{{ $execution.id }}}} (rid has to be a UUID; or leave it out)",
+            "Start and end of a run with an id of its own",
+            f'RID=$(uuidgen)\n{curl} "{url}/start?rid=$RID"\n/usr/local/bin/sync.sh\n{curl} "{url}/$??rid=$RID"',
         ),
+        ("With how much it produced", f'{curl} "{url}?items=12"'),
+        ("n8n: an HTTP Request node at the end, and one in the error workflow", f"POST {url}\nPOST {url}/fail"),
     ]
 
 

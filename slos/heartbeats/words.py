@@ -55,7 +55,11 @@ def rhythm(heartbeat: Heartbeat) -> str:
 def standing(heartbeat: Heartbeat, status: HeartbeatStatus, last: Flip | None) -> str:
     """What is known of a heartbeat, in one sentence."""
     if status == HeartbeatStatus.UP:
-        return "It was pinged in time." + (" A run is on its way." if getattr(heartbeat, "run_until", None) else "")
+        run = " A run is on its way." if getattr(heartbeat, "run_until", None) else ""
+        if heartbeat.due_at is None or heartbeat.down_at is None:
+            return f"It was pinged; its schedule has come to its end.{run}"
+        due, down = clock_time(heartbeat.due_at), clock_time(heartbeat.down_at)
+        return f"It was pinged in time. The next ping is due at {due}; from {down} on its silence is an outage.{run}"
     if status == HeartbeatStatus.LATE and heartbeat.due_at and heartbeat.down_at:
         due, down = clock_time(heartbeat.due_at), clock_time(heartbeat.down_at)
         return f"A ping was due at {due}. It counts as down from {down} on."

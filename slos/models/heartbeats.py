@@ -174,6 +174,11 @@ class Ping(models.Model):
     def __str__(self) -> str:
         return f"{self.heartbeat} {self.n} {self.kind}"
 
+    @property
+    def seconds(self) -> float | None:
+        """How long the run took that it ended."""
+        return None if self.duration_ms is None else self.duration_ms / 1000
+
 
 class Flip(models.Model):
     """A change of what is known of a heartbeat."""
