@@ -12,10 +12,10 @@ PYTEST := $(BIN)/python -m pytest
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports templates relations lock reference sbom clean
+.PHONY: help demo test check lint types imports templates relations lock reference sbom contract-n8n clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(RUNTIME) ## start the portal with six weeks of history; PORT=8000
 	$(BIN)/python manage.py demo --port $(PORT)
@@ -56,6 +56,9 @@ reference: $(DEVELOPMENT) ## write the reference part of docs/api.md from the sc
 
 sbom: $(RUNTIME) ## write var/sbom.cdx.json: what a running portal consists of
 	$(BIN)/python .ci/sbom.py var/sbom.cdx.json
+
+contract-n8n: $(DEVELOPMENT) ## try the kit with a real n8n (opt-in: npm, 1.4 GB); ARGS=--record keeps what it sends
+	$(BIN)/python tests/slos/contract_n8n.py $(ARGS)
 
 clean: ## remove the environment, caches and the demo's data
 	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

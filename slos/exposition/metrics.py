@@ -1,28 +1,25 @@
 """What /metrics says, family by family. Labels are slugs, tiers, states and capped error classes, never a run's.
 
-Reads running totals and the budgets that the sweep has read; a constant number of queries, and never runs.
+Reads what the sweep has added up (slos.exposition.totals); a constant number of queries, and never runs.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.db.models import Count
 
 from opsportal.catalog.models import Automation, Freeze
 from opsportal.identity.actors import Principal
-from slos.budgets import queries as budgets
-from slos.budgets.engine import Budget
 from slos.exposition import portal
-from slos.exposition.engine.text import COUNTER, GAUGE, HISTOGRAM, INFO, Family
+from slos.exposition.engine.text import COUNTER, GAUGE, HISTOGRAM, INFO, Family, labels
 from slos.exposition.engine.totals import EDGES, MICROS, cumulative, labelled
 from slos.heartbeats import queries as heartbeats
 from slos.models import ExportedTotal, Heartbeat, QueueGauge, Run, Slo
 from slos.states import HeartbeatStatus, RunStatus
 
-OF_AUTOMATION = ("automation", "tier")
-OF_SLO = ("slo", "automation", "tier")
-OUTCOMES = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
+OUTCOMES = tuple(one.value for one in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED))
 SECONDS_OF_EDGES = tuple(f"{edge / 1000:.1f}" for edge in EDGES)
 # Of the totals that are plain counters: their metric, and what it says.
 PLAIN = {
@@ -37,18 +34,25 @@ PLAIN = {
 UP = frozenset({HeartbeatStatus.UP, HeartbeatStatus.LATE})
 
 
+class Told(NamedTuple):
+    """What is read of an automation."""
+
+    pk: int
+    slug: str
+    tier: str
+    platform: str
+    state: str
+    team_id: int | None
+    team: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What somebody may see of the catalogue, read once."""
+    """What somebody may see of the catalogue, read once: (automation, its labels as written)."""
 
-    automations: Sequence[Automation]
-    slos: Sequence[Slo]
+    automations: Sequence[tuple[Told, str]]
     totals: dict[int, dict[str, int]]
-    slo_totals: dict[int, dict[str, int]]
     now: datetime
-
-    def labels(self) -> Iterator[tuple[int, tuple[str, str]]]:
-        return ((one.pk, (one.slug, one.tier)) for one in self.automations)
 
 
 def families(principal: Principal | None, now: datetime) -> Iterator[Family]:
@@ -58,131 +62,123 @@ def families(principal: Principal | None, now: datetime) -> Iterator[Family]:
     if principal is None or principal.allows("runs:read"):
         yield from _runs(seen)
         yield from _work_in_hand(seen)
-    yield from _slos(seen)
+    yield from _slos(principal)
     if principal is None or principal.allows("heartbeats:read"):
         yield from _heartbeats(principal, now)
     yield from portal.families(now)
 
 
 def _see(principal: Principal | None, now: datetime) -> Seen:
-    automations, slos = Automation.objects.all(), Slo.objects.in_force()
-    if principal is not None:
-        automations, slos = automations.visible_to(principal), slos.visible_to(principal)
-    found = list(automations.select_related("team").order_by("slug"))
-    targets = list(slos.select_related("automation", "heartbeat", "rule", "team").order_by("slug"))
-    totals = list(ExportedTotal.objects.values_list("automation_id", "slo_id", "totals"))
-    return Seen(
-        found,
-        targets,
-        {automation: figures for automation, _, figures in totals if automation},
-        {slo: figures for _, slo, figures in totals if slo},
-        now,
-    )
+    rows = Automation.objects.all() if principal is None else Automation.objects.visible_to(principal)
+    read = rows.order_by("slug").values_list("pk", "slug", "tier", "platform", "state", "team_id", "team__slug")
+    found = [Told(*row) for row in read]
+    totals = dict(ExportedTotal.objects.filter(slo=None).values_list("automation_id", "totals"))
+    return Seen([(one, labels(automation=one.slug, tier=one.tier)) for one in found], totals, now)
 
 
 def _catalogue(seen: Seen) -> Iterator[Family]:
-    info = Family("opsportal_automation", INFO, "An automation.", (*OF_AUTOMATION, "platform", "team", "state"))
-    frozen = Family("opsportal_freeze_active", GAUGE, "1 while a freeze holds changes back.", OF_AUTOMATION)
+    info = Family("opsportal_automation", INFO, "An automation.")
+    frozen = Family("opsportal_freeze_active", GAUGE, "1 while a freeze holds changes back.")
     freezes = list(Freeze.objects.in_force(seen.now))
-    for one in seen.automations:
-        team = one.team.slug if one.team else ""
-        info.add((one.slug, one.tier, one.platform, team, one.state), 1)
-        frozen.add((one.slug, one.tier), int(any(_covers(freeze, one) for freeze in freezes)))
+    for one, own in seen.automations:
+        info.add(f"{own},{labels(platform=one.platform, team=one.team or '', state=one.state)}", 1)
+        frozen.add(own, int(any(_covers(freeze, one) for freeze in freezes)))
     yield from (info, frozen)
 
 
 def _runs(seen: Seen) -> Iterator[Family]:
-    runs = Family("opsportal_runs", COUNTER, "Runs that ended, by how.", (*OF_AUTOMATION, "status"))
-    errors = Family("opsportal_run_errors", COUNTER, "Failed runs by error class.", (*OF_AUTOMATION, "error_type"))
-    took = Family(
-        "opsportal_run_duration_seconds", HISTOGRAM, "How long runs that ended well took, true to 1%.", OF_AUTOMATION
-    )
-    cost = Family("opsportal_run_cost", COUNTER, "What runs cost, in the currency they report.", OF_AUTOMATION)
-    plain = {name: Family(metric, COUNTER, text, OF_AUTOMATION) for name, (metric, text) in PLAIN.items()}
-    for pk, labels in seen.labels():
-        totals = seen.totals.get(pk, {})
+    runs = Family("opsportal_runs", COUNTER, "Runs that ended, by how.")
+    errors = Family("opsportal_run_errors", COUNTER, "Failed runs by error class.")
+    took = Family("opsportal_run_duration_seconds", HISTOGRAM, "How long runs took that ended well.")
+    cost = Family("opsportal_run_cost", COUNTER, "What runs cost, in the currency they report.")
+    plain = {name: Family(metric, COUNTER, text) for name, (metric, text) in PLAIN.items()}
+    for one, own in seen.automations:
+        totals = seen.totals.get(one.pk, {})
         for status in OUTCOMES:
-            runs.add((*labels, status.value), totals.get(status.value, 0))
+            runs.add(f'{own},status="{status}"', totals.get(status, 0))
         for error_type, count in labelled(totals, "error").items():
-            errors.add((*labels, error_type), count)
+            errors.add(f"{own},{labels(error_type=error_type)}", count)
         for name, family in plain.items():
-            family.add(labels, totals.get(name, 0))
-        cost.add(labels, totals.get("cost", 0) / MICROS)
+            family.add(own, totals.get(name, 0))
+        cost.add(own, totals.get("cost", 0) / MICROS)
         below, count, milliseconds = cumulative(totals)
-        took.add_histogram(labels, dict(zip(SECONDS_OF_EDGES, below, strict=True)), count, milliseconds / 1000)
+        took.add_histogram(own, dict(zip(SECONDS_OF_EDGES, below, strict=True)), count, milliseconds / 1000)
     yield from (runs, errors, took, cost, *plain.values())
 
 
 def _work_in_hand(seen: Seen) -> Iterator[Family]:
-    running = Family("opsportal_runs_running", GAUGE, "Runs that have started and not ended.", OF_AUTOMATION)
-    depth = Family("opsportal_queue_depth", GAUGE, "What waits before an automation, as last reported.", OF_AUTOMATION)
-    age = Family("opsportal_queue_oldest_seconds", GAUGE, "Age of the oldest that waits.", OF_AUTOMATION)
+    running = Family("opsportal_runs_running", GAUGE, "Runs that have started and not ended.")
+    depth = Family("opsportal_queue_depth", GAUGE, "What waits before an automation, as last reported.")
+    age = Family("opsportal_queue_oldest_seconds", GAUGE, "Age of the oldest that waits.")
     going_on = Run.objects.filter(status=RunStatus.RUNNING.value).order_by().values_list("automation_id")
     open_runs = dict(going_on.annotate(count=Count("pk")))
     gauges = {gauge.automation_id: gauge for gauge in QueueGauge.objects.all()}
-    for pk, labels in seen.labels():
-        running.add(labels, open_runs.get(pk, 0))
-        if gauge := gauges.get(pk):
-            depth.add(labels, gauge.depth)
+    for one, own in seen.automations:
+        running.add(own, open_runs.get(one.pk, 0))
+        if gauge := gauges.get(one.pk):
+            depth.add(own, gauge.depth)
             if gauge.oldest_age_seconds is not None:
-                age.add(labels, gauge.oldest_age_seconds)
+                age.add(own, gauge.oldest_age_seconds)
     yield from (running, depth, age)
 
 
-def _slos(seen: Seen) -> Iterator[Family]:
-    target = Family("opsportal_slo_target_ratio", GAUGE, "The target of an SLO (0-1).", OF_SLO)
-    sli = Family("opsportal_slo_sli_ratio", GAUGE, "Good / valid in the window so far; absent without data.", OF_SLO)
-    left = Family(
-        "opsportal_slo_budget_remaining_ratio", GAUGE, "What remains of the budget, signed (1 = all).", OF_SLO
-    )
-    burn = Family("opsportal_slo_burn_rate", GAUGE, "How many times faster than allowed.", (*OF_SLO, "window"))
-    state = Family("opsportal_slo_state", GAUGE, "1 for the state the budget is in.", (*OF_SLO, "state"))
-    valid = Family("opsportal_slo_valid", COUNTER, "Valid events, or seconds where time is counted.", OF_SLO)
-    bad = Family("opsportal_slo_bad", COUNTER, "Bad events, or seconds where time is counted.", OF_SLO)
-    judged = budgets.budgets(seen.slos, seen.now)
-    for slo in seen.slos:
-        labels, budget = labels_of(slo), judged[slo.pk]
-        target.add(labels, float(slo.target / 100))
-        _add_budget(budget, labels, sli=sli, left=left, burn=burn)
-        state.add((*labels, budget.state.value), 1)
-        if figures := seen.slo_totals.get(slo.pk):
-            valid.add(labels, figures["valid"])
-            bad.add(labels, figures["bad"])
+def _slos(principal: Principal | None) -> Iterator[Family]:
+    """As of the last sweep, which reads every budget once a minute."""
+    target = Family("opsportal_slo_target_ratio", GAUGE, "The target of an SLO (0-1).")
+    sli = Family("opsportal_slo_sli_ratio", GAUGE, "Good / valid in the window so far; absent without data.")
+    left = Family("opsportal_slo_budget_remaining_ratio", GAUGE, "What remains of the budget, signed (1 = all).")
+    burn = Family("opsportal_slo_burn_rate", GAUGE, "How many times faster than allowed.")
+    state = Family("opsportal_slo_state", GAUGE, "1 for the state the budget is in.")
+    valid = Family("opsportal_slo_valid", COUNTER, "Valid events, or seconds where time is counted.")
+    bad = Family("opsportal_slo_bad", COUNTER, "Bad events, or seconds where time is counted.")
+    slos = Slo.objects.in_force() if principal is None else Slo.objects.in_force().visible_to(principal)
+    known = {pk: (totals, gauges) for pk, totals, gauges in _exported_slos()}
+    read = slos.order_by("slug").values_list("pk", "slug", "target", "automation__slug", "automation__tier")
+    for pk, slug, percent, automation, tier in read:
+        own = labels(slo=slug, automation=automation or "", tier=tier or "")
+        target.add(own, float(percent / 100))
+        totals, gauges = known.get(pk, ({}, {}))
+        if totals:
+            valid.add(own, totals["valid"])
+            bad.add(own, totals["bad"])
+        if "state" in gauges:
+            state.add(f'{own},state="{gauges["state"]}"', 1)
+        for family, name in ((sli, "sli"), (left, "remaining")):
+            if name in gauges:
+                family.add(own, gauges[name])
+        for window, rate in gauges.get("burn", {}).items():
+            burn.add(f'{own},window="{window}"', rate)
     yield from (target, sli, left, burn, state, valid, bad)
 
 
-def _add_budget(budget: Budget, labels: tuple[str, str, str], *, sli: Family, left: Family, burn: Family) -> None:
-    if budget.sli is not None:
-        sli.add(labels, float(budget.sli))
-    if budget.remaining is not None:
-        left.add(labels, float(budget.remaining))
-    for window, one in budget.burn.items():
-        if one.rate is not None:
-            burn.add((*labels, window), float(one.rate))
+def _exported_slos() -> Any:
+    return ExportedTotal.objects.filter(automation=None).values_list("slo_id", "totals", "gauges")
 
 
 def labels_of(slo: Slo) -> tuple[str, str, str]:
+    """Of an SLO: its slug, its automation's, its tier."""
     return slo.slug, slo.automation.slug if slo.automation else "", slo.automation.tier if slo.automation else ""
 
 
 def _heartbeats(principal: Principal | None, now: datetime) -> Iterator[Family]:
-    labels = ("heartbeat", "automation")
-    up = Family("opsportal_heartbeat_up", GAUGE, "1 up or late, 0 down; absent while not known.", labels)
-    status = Family("opsportal_heartbeat_status", GAUGE, "1 for the state a heartbeat is in.", (*labels, "status"))
-    last = Family("opsportal_heartbeat_last_ping_timestamp_seconds", GAUGE, "When the last ping came.", labels)
-    every = Heartbeat.objects.with_runs().select_related("automation")
-    for one in every if principal is None else heartbeats.list_heartbeats(principal):
-        values = (one.slug, one.automation.slug if one.automation else "")
+    up = Family("opsportal_heartbeat_up", GAUGE, "1 up or late, 0 down; absent while not known.")
+    status = Family("opsportal_heartbeat_status", GAUGE, "1 for the state a heartbeat is in.")
+    last = Family("opsportal_heartbeat_last_ping_timestamp_seconds", GAUGE, "When the last ping came.")
+    rows = heartbeats.list_heartbeats(principal) if principal else Heartbeat.objects.with_runs()
+    automations = dict(Automation.objects.filter(heartbeats__isnull=False).values_list("pk", "slug"))
+    needed = ("slug", "automation_id", "status", "due_at", "down_at", "last_ping_at")
+    for one in rows.select_related(None).only(*needed).order_by("slug"):
+        own = labels(heartbeat=one.slug, automation=automations.get(one.automation_id or 0, ""))
         known = HeartbeatStatus(heartbeats.status_of(one, now))
-        status.add((*values, known.value), 1)
+        status.add(f'{own},status="{known.value}"', 1)
         if known in UP or known is HeartbeatStatus.DOWN:
-            up.add(values, int(known in UP))
+            up.add(own, int(known in UP))
         if one.last_ping_at:
-            last.add(values, one.last_ping_at.timestamp())
+            last.add(own, one.last_ping_at.timestamp())
     yield from (up, status, last)
 
 
-def _covers(freeze: Freeze, automation: Automation) -> bool:
+def _covers(freeze: Freeze, automation: Told) -> bool:
     if freeze.scope == Freeze.Scope.TEAM:
         return freeze.team_id is not None and freeze.team_id == automation.team_id
     return freeze.scope == Freeze.Scope.ALL or freeze.automation_id == automation.pk

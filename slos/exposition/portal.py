@@ -8,7 +8,7 @@ from django.db.models import Count
 
 from opsportal.notify.models import Delivery
 from opsportal.sweeps.queries import sweep_ages
-from slos.exposition.engine.text import GAUGE, INFO, Family
+from slos.exposition.engine.text import GAUGE, INFO, Family, labels
 from slos.models import DirtyMinute, Fact, UnmatchedReport
 from slos.states import FactKind
 
@@ -17,40 +17,40 @@ def families(now: datetime) -> Iterator[Family]:
     yield _build()
     yield from _sweeps(now)
     outbox = Family("opsportal_outbox_waiting", GAUGE, "Messages on their way that have not arrived or been given up.")
-    outbox.add((), Delivery.objects.filter(finished_at=None).count())
+    outbox.add("", Delivery.objects.filter(finished_at=None).count())
     yield outbox
-    facts = Family("opsportal_facts_unclaimed", GAUGE, "Facts that nobody has claimed or resolved.", ("kind",))
+    facts = Family("opsportal_facts_unclaimed", GAUGE, "Facts that nobody has claimed or resolved.")
     rows = Fact.objects.unclaimed().order_by().values_list("kind").annotate(count=Count("pk"))
     counted = dict(rows)
     for kind in FactKind:
-        facts.add((kind.value,), counted.get(kind.value, 0))
+        facts.add(labels(kind=kind.value), counted.get(kind.value, 0))
     yield facts
     dirty = Family("opsportal_rollups_waiting", GAUGE, "Minutes that wait to be added up.")
-    dirty.add((), DirtyMinute.objects.count())
+    dirty.add("", DirtyMinute.objects.count())
     yield dirty
     unmatched = Family(
         "opsportal_n8n_reports_unmatched", GAUGE, "Failures of n8n workflows that are no automation yet."
     )
-    unmatched.add((), UnmatchedReport.objects.count())
+    unmatched.add("", UnmatchedReport.objects.count())
     yield unmatched
 
 
 def _sweeps(now: datetime) -> Iterator[Family]:
-    age = Family("opsportal_sweep_age_seconds", GAUGE, "Since the sweep last went well; absent if never.", ("sweep",))
-    stale = Family("opsportal_sweep_stale", GAUGE, "1 when a sweep is late.", ("sweep",))
-    failing = Family("opsportal_sweep_failing", GAUGE, "1 when the last run of a sweep failed.", ("sweep",))
+    age = Family("opsportal_sweep_age_seconds", GAUGE, "Since the sweep last went well; absent if never.")
+    stale = Family("opsportal_sweep_stale", GAUGE, "1 when a sweep is late.")
+    failing = Family("opsportal_sweep_failing", GAUGE, "1 when the last run of a sweep failed.")
     for one in sweep_ages(now):
         if one.age is not None:
-            age.add((one.name,), round(one.age.total_seconds(), 3))
-        stale.add((one.name,), int(one.stale))
-        failing.add((one.name,), int(one.failing))
+            age.add(labels(sweep=one.name), round(one.age.total_seconds(), 3))
+        stale.add(labels(sweep=one.name), int(one.stale))
+        failing.add(labels(sweep=one.name), int(one.failing))
     yield from (age, stale, failing)
 
 
 def _build() -> Family:
-    info = Family("opsportal_build", INFO, "Which release this is.", ("version",))
+    info = Family("opsportal_build", INFO, "Which release this is.")
     try:
-        info.add((version("opsportal"),), 1)
+        info.add(labels(version=version("opsportal")), 1)
     except PackageNotFoundError:  # run from a checkout
-        info.add(("unreleased",), 1)
+        info.add(labels(version="unreleased"), 1)
     return info

@@ -1,9 +1,9 @@
 """The sweep's part behind /metrics: running totals brought up to what the rollups of the last days say."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import transaction
 
@@ -11,9 +11,9 @@ from opsportal.catalog.models import Automation
 from opsportal.sweeps.registry import SweepResult
 from slos.budgets.counting import count_runs
 from slos.budgets.engine import RunCounts
-from slos.budgets.queries import tallies
+from slos.budgets.queries import budgets, tallies
 from slos.budgets.readings import Asked
-from slos.exposition.engine.totals import Figures, grown, run_figures, slo_figures
+from slos.exposition.engine.totals import Figures, grown, run_figures, slo_figures, slo_gauges
 from slos.models import ExportedTotal, Slo
 from slos.states import SliKind
 
@@ -28,9 +28,7 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 def sweep_totals(now: datetime) -> SweepResult:
     """Bring every automation's and SLO's totals up to date; answers how many were looked at and how many changed."""
     automations = Automation.objects.order_by("pk")
-    slos = (
-        Slo.objects.in_force().exclude(kind=SliKind.COMPOSITE.value).select_related("automation", "heartbeat", "rule")
-    )
+    slos = Slo.objects.in_force().select_related("automation", "heartbeat", "rule")
     examined = changed = 0
     for batch in _batches(automations.iterator(chunk_size=BATCH)):
         examined, changed = examined + len(batch), changed + _count_automations(batch, now)
@@ -57,7 +55,8 @@ def _count_automations(automations: Sequence[Automation], now: datetime) -> int:
         more = [one for one in known if _is_news(plain[one.pk], rows[one.pk], day)]
         if more or fresh:
             for pk, counts in count_runs([*more, *fresh], start, end, details=True).items():
-                news[pk][day.isoformat()] = run_figures(counts, rows[pk].totals)
+                known_names = {*rows[pk].totals, *(name for figures in news[pk].values() for name in figures)}
+                news[pk][day.isoformat()] = run_figures(counts, known_names)
     return _write(rows, news, now)
 
 
@@ -69,6 +68,7 @@ def _count_slos(slos: Sequence[Slo], now: datetime) -> int:
     asked = [
         Asked(one, start, end, now)
         for one in slos
+        if one.kind != SliKind.COMPOSITE  # it has no events of its own
         for start, end in [
             *([(BEGINNING, _day_start(days[0]))] if one.pk in fresh else []),
             *((_day_start(day), min(now, _day_start(day) + timedelta(days=1))) for day in days),
@@ -76,29 +76,37 @@ def _count_slos(slos: Sequence[Slo], now: datetime) -> int:
         if start < end
     ]
     news: dict[int, dict[str, Figures]] = {one.pk: {} for one in slos}
+    rows |= {one.pk: ExportedTotal(slo=one, updated_at=now) for one in slos if one.pk in fresh}
     for one, tally in zip(asked, tallies(asked), strict=True):
         if one.start == BEGINNING:
-            rows[one.slo.pk] = ExportedTotal(slo=one.slo, totals=slo_figures(tally), updated_at=now)
+            rows[one.slo.pk].totals = slo_figures(tally)
         else:
             news[one.slo.pk][one.start.date().isoformat()] = slo_figures(tally)
-    return _write(rows, news, now)
+    gauges = {pk: slo_gauges(budget) for pk, budget in budgets(slos, now).items()}
+    return _write(rows, news, now, gauges)
 
 
-def _write(rows: dict[int, ExportedTotal], news: dict[int, dict[str, Figures]], now: datetime) -> int:
+def _write(
+    rows: dict[int, ExportedTotal],
+    news: dict[int, dict[str, Figures]],
+    now: datetime,
+    gauges: Mapping[int, dict[str, Any]] | None = None,
+) -> int:
     """Add what is new, keep what each day said, forget days that are over for good."""
     oldest = _days(now)[0].isoformat()
     changed = []
     for pk, row in rows.items():
-        before = (row.totals, row.days)
+        before = (row.totals, row.days, row.gauges)
+        row.gauges = (gauges or {}).get(pk, {})
         for day, figures in news[pk].items():
             row.totals = grown(row.totals, row.days.get(day, {}), figures)
         row.days = {day: figures for day, figures in {**row.days, **news[pk]}.items() if day >= oldest}
-        if row._state.adding or (row.totals, row.days) != before:
+        if row._state.adding or (row.totals, row.days, row.gauges) != before:
             row.updated_at = now
             changed.append(row)
     known = [row for row in changed if not row._state.adding]
     ExportedTotal.objects.bulk_create([row for row in changed if row._state.adding], ignore_conflicts=True)
-    ExportedTotal.objects.bulk_update(known, ["totals", "days", "updated_at"])
+    ExportedTotal.objects.bulk_update(known, ["totals", "days", "gauges", "updated_at"])
     return len(changed)
 
 

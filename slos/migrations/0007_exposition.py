@@ -14,6 +14,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("totals", models.JSONField(default=dict)),
                 ("days", models.JSONField(default=dict)),
+                ("gauges", models.JSONField(default=dict)),
                 ("updated_at", models.DateTimeField()),
                 (
                     "automation",

@@ -1,4 +1,4 @@
-"""What leaves and enters by other programs' formats: running totals behind /metrics, and reports of unknown workflows."""
+"""What leaves and enters by other programs' formats: totals behind /metrics, and reports of unknown workflows."""
 
 from django.db import models
 from django.db.models import Q
@@ -11,8 +11,8 @@ from slos.models.objectives import Slo
 class ExportedTotal(models.Model):
     """What an automation's runs, or an SLO's events, have added up to since the beginning, for counters.
 
-    A counter only grows, whatever retention deletes or an exclusion takes back: `days` holds what the last days' rollups
-    said when they were looked at last, and only what has been added to a day since then is added to `totals`.
+    A counter only grows, whatever retention deletes or an exclusion takes back: `days` holds what the rollups of the
+    last days said when they were looked at, and only what has been added to a day since then is added to `totals`.
     """
 
     automation = models.OneToOneField(
@@ -21,6 +21,7 @@ class ExportedTotal(models.Model):
     slo = models.OneToOneField(Slo, null=True, blank=True, on_delete=models.CASCADE, related_name="exported_total")
     totals = models.JSONField(default=dict)
     days = models.JSONField(default=dict)  # {ISO date: totals of that day}
+    gauges = models.JSONField(default=dict)  # of an SLO: its budget as of updated_at
     updated_at = models.DateTimeField()
 
     class Meta:

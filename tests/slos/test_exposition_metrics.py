@@ -176,8 +176,8 @@ def test_no_figure_ever_shrinks_and_error_classes_stay_few(days: list[RunCounts]
 @hypothesis_settings(max_examples=60)
 def test_any_label_and_number_reads_back(label: str, amount: float):
     label = label.replace("\r", "")  # both readers split lines at it
-    family = text.Family("opsportal_try", text.GAUGE, 'A "help"\nwith \\ all.', ("name",))
-    family.add((label,), amount)
+    family = text.Family("opsportal_try", text.GAUGE, 'A "help"\nwith \\ all.')
+    family.add(text.labels(name=label), amount)
     for openmetrics, parse in ((False, parse_text), (True, parse_openmetrics)):
         ((sample,),) = [one.samples for one in parse(text.written([family], openmetrics=openmetrics))]
         assert sample.labels == {"name": label}

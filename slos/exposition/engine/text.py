@@ -5,14 +5,13 @@ these texts with.
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-NAME = re.compile(r"[a-z][a-z0-9_]*")
 COUNTER, GAUGE, HISTOGRAM, INFO = "counter", "gauge", "histogram", "info"
+SUFFIXES = {COUNTER: "_total", INFO: "_info"}
 _ESCAPED = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
@@ -23,22 +22,26 @@ class Family:
     name: str
     kind: str
     help: str
-    labels: Sequence[str] = ()
     lines: list[str] = field(default_factory=list)
 
-    def add(self, values: Sequence[str], value: float) -> None:
-        """One sample; `values` in the order of `labels`."""
-        suffix = "_total" if self.kind == COUNTER else "_info" if self.kind == INFO else ""
-        self.lines.append(f"{self.name}{suffix}{_labels(self.labels, values)} {number(value)}\n")
+    def add(self, own: str, value: float) -> None:
+        """One sample; its labels as `labels()` writes them."""
+        suffix = SUFFIXES.get(self.kind, "")
+        braced = f"{{{own}}}" if own else ""
+        self.lines.append(f"{self.name}{suffix}{braced} {number(value)}\n")
 
-    def add_histogram(self, values: Sequence[str], buckets: Mapping[str, int], count: int, total: float) -> None:
+    def add_histogram(self, own: str, buckets: Mapping[str, int], count: int, total: float) -> None:
         """`buckets`: upper edge -> runs at or below it."""
-        own = _labels(self.labels, values)
-        opened = f"{own[:-1]},le=" if own else "{le="
-        for edge, below in buckets.items():
-            self.lines.append(f'{self.name}_bucket{opened}"{edge}"}} {below}\n')
-        self.lines.append(f'{self.name}_bucket{opened}"+Inf"}} {count}\n')
-        self.lines.append(f"{self.name}_count{own} {count}\n{self.name}_sum{own} {number(total)}\n")
+        opened = f"{self.name}_bucket{{{own},le=" if own else f"{self.name}_bucket{{le="
+        self.lines.extend([f'{opened}"{edge}"}} {below}\n' for edge, below in buckets.items()])
+        braced = f"{{{own}}}" if own else ""
+        self.lines.append(f'{opened}"+Inf"}} {count}\n')
+        self.lines.append(f"{self.name}_count{braced} {count}\n{self.name}_sum{braced} {number(total)}\n")
+
+
+def labels(**told: str) -> str:
+    """`automation="lead-router",tier="P0"`, escaped."""
+    return ",".join([f'{name}="{value.translate(_ESCAPED)}"' for name, value in told.items()])
 
 
 def written(families: Iterable[Family], *, openmetrics: bool) -> str:
@@ -83,15 +86,7 @@ def _header(family: Family, *, openmetrics: bool) -> tuple[str, str]:
     """The text format names a counter with its suffix and knows no info; OpenMetrics names the family."""
     if openmetrics:
         return family.name, family.kind
-    suffix = {COUNTER: "_total", INFO: "_info"}.get(family.kind, "")
-    return family.name + suffix, GAUGE if family.kind == INFO else family.kind
-
-
-def _labels(names: Sequence[str], values: Sequence[str]) -> str:
-    if not names:
-        return ""
-    pairs = ",".join(f'{name}="{value.translate(_ESCAPED)}"' for name, value in zip(names, values, strict=True))
-    return f"{{{pairs}}}"
+    return family.name + SUFFIXES.get(family.kind, ""), GAUGE if family.kind == INFO else family.kind
 
 
 def _quality(parameters: Sequence[str]) -> float:

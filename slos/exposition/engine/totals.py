@@ -5,8 +5,9 @@ A figure is named by a word or by "word|label": "failed", "error|RateLimit", "le
 
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
+from typing import Any
 
-from slos.budgets.engine import RunCounts, Tally
+from slos.budgets.engine import Budget, RunCounts, Tally
 from slos.budgets.engine.histogram import value_of
 
 Figures = dict[str, int]
@@ -37,6 +38,17 @@ def run_figures(counts: RunCounts, known: Iterable[str]) -> Figures:
 
 def slo_figures(tally: Tally) -> Figures:
     return {"valid": tally.valid, "bad": tally.bad}
+
+
+def slo_gauges(budget: Budget) -> dict[str, Any]:
+    """An SLO's budget as numbers to be written out; what is not known is absent."""
+    gauges: dict[str, Any] = {"state": budget.state.value}
+    if budget.sli is not None:
+        gauges["sli"] = float(budget.sli)
+    if budget.remaining is not None:
+        gauges["remaining"] = float(budget.remaining)
+    burn = {window: float(one.rate) for window, one in budget.burn.items() if one.rate is not None}
+    return gauges | ({"burn": burn} if burn else {})
 
 
 def grown(totals: Mapping[str, int], before: Mapping[str, int], now: Mapping[str, int]) -> Figures:
