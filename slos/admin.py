@@ -3,4 +3,5 @@
 import slos.alarms.admin
 import slos.heartbeats.admin
 import slos.objectives.admin
+import slos.policy.admin
 import slos.runs.admin  # noqa: F401

@@ -13,9 +13,7 @@ class DryRunForm(Form):
     """A GET form. Days are those that ended in the span."""
 
     policy = forms.ChoiceField()
-    days = forms.IntegerField(
-        min_value=1, max_value=400, initial=90, label="Days back", help_text="Days that are over, counted from now."
-    )
+    days = forms.IntegerField(min_value=1, max_value=400, initial=90, label="Days back")
 
     def __init__(self, *args: Any, policies: Iterable[Policy], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -73,7 +73,7 @@ def change_word(standing: Any) -> str:
 class StandingTable(tables.Table):
     """Rows are those of slos.policy.queries.list_standings."""
 
-    caption = "How each automation stands"
+    caption = "SLOs under a policy, frozen ones first"
     empty_title = "No automation has been judged yet"
     empty_sentence = "A policy in force judges automations with an SLO in force, as soon as a day is over."
 

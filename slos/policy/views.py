@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -23,6 +24,7 @@ from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
 from slos.models import Policy
 from slos.policy import overrides, queries, tables, words
+from slos.policy.engine import spell
 from slos.policy.forms import CommitmentForm, DryRunForm, OverrideForm
 from slos.policy.rules import Verdict, rules_of
 
@@ -103,7 +105,12 @@ def decision_page(request: HttpRequest, key: int) -> HttpResponse:
         "tone": tables.tone_of(decision.verdict),
         "rule": words.rule(queries.rule_at(version.definition, decision.rule)),
         "readings": decision.inputs.get("readings", []),
-        "evidence": [(name.replace("_", " "), value) for name, value in decision.evidence.items() if name != "streak"],
+        "evidence": [
+            (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
+            for name, value in decision.evidence.items()
+            if name != "streak" and value not in (None, [])
+        ],
+        "target": spell(Fraction(decision.inputs["target"])),
         "streak": decision.evidence.get("streak", []),
         "same": queries.replays(decision),
     }

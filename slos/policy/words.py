@@ -39,9 +39,8 @@ def _when(rule: Rule) -> str:
     if rule.when is When.BURN_DAYS:
         return f"When the error budget burns at more than {spell(rule.above)} times its pace on {_in_a_row(rule.days)}"
     if rule.when is When.POOLED_BURN:
-        return (
-            f"When it burns more than {spell(rule.above)} times too fast over {words.count(rule.days, 'day')} together"
-        )
+        span = words.count(rule.days, "day")
+        return f"When it burns at more than {spell(rule.above)} times its pace over {span} together"
     if rule.when is When.HEALTHY_WEEKS:
         pace = "its pace" if rule.below == 1 else f"{spell(rule.below)} times its pace"
         return f"When it burns below {pace} in each of {words.count(rule.weeks, 'complete week')} in a row"

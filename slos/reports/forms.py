@@ -6,5 +6,5 @@ from opsportal.web.forms import Form
 
 
 class ShareForm(Form):
-    label = forms.CharField(max_length=120, label="For whom", help_text="Such as: the sales meeting on Monday.")
-    days = forms.IntegerField(min_value=1, max_value=90, initial=14, label="Days", help_text="It ends by itself then.")
+    label = forms.CharField(max_length=120, label="For whom")
+    days = forms.IntegerField(min_value=1, max_value=90, initial=14, label="Days it lasts")
