@@ -84,7 +84,7 @@ class StandingTable(tables.Table):
         order_by="slo__automation__name",
     )
     change = tables.BadgeColumn(
-        empty_values=(), tone=STANDING_TONES.__getitem__, verbose_name="New features now?", orderable=False
+        empty_values=(), tone=STANDING_TONES.__getitem__, verbose_name="New work now?", orderable=False
     )
     says = tables.Column(empty_values=(), verbose_name="What its rules say", orderable=False)
     slo = tables.Column(verbose_name="By the SLO", order_by="slo__name")
