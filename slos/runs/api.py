@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import msgspec
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema_field
@@ -102,6 +103,14 @@ class RunSerializer(ModelSerializer):
         return None if run.duration_ms is None else run.duration_ms / 1000
 
 
+def _adopting(new: NewRun, request: Request) -> NewRun:
+    """A single report without a correlation id takes the one that its request came with."""
+    sent = request.headers.get("X-Correlation-ID", ""), request.headers.get("traceparent", "")
+    if new.correlation_id or not any(sent):
+        return new
+    return msgspec.structs.replace(new, correlation_id=trace.from_headers(*sent), is_adopted=True)
+
+
 def intake_of(principal: Any, now: Any, read: Any) -> Intake[NewRun]:
     """Takes reports about the runs of automations that `principal` may see."""
     return Intake(read, partial(record_runs, among=Automation.objects.visible_to(principal), now=now))
@@ -135,7 +144,8 @@ class RunViewSet(ResourceViewSet):
         if isinstance(request.data, list):
             return take_list(request.data, intake_of(self.principal, self.now, read_run), more="runs/bulk/")
         among = Automation.objects.visible_to(self.principal)
-        recorded = record_run(new=read_run(request.data), among=among, now=self.now)
+        new = _adopting(read_run(request.data), request)
+        recorded = record_run(new=new, among=among, now=self.now)
         status = 201 if recorded.status == "created" else 200
         return Response({"status": recorded.status, "id": recorded.id}, status=status)
 

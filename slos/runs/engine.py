@@ -53,6 +53,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     items_out: int | None = None
     tags: Mapping[str, Any] = {}
     steps: Sequence[Step] = []
+    is_adopted: bool = False  # correlation_id is that of the request: the sender did not say it
 
     @property
     def is_final(self) -> bool:
@@ -127,7 +128,8 @@ def said_by(run: NewRun) -> int:
 
 def body_hash(run: NewRun) -> bytes:
     """32 bytes of what the sender said: absent and empty values count alike."""
-    return hashlib.sha256(msgspec.json.encode(run, order="sorted")).digest()
+    said = msgspec.structs.replace(run, correlation_id="", is_adopted=False) if run.is_adopted else run
+    return hashlib.sha256(msgspec.json.encode(said, order="sorted")).digest()
 
 
 _SILENCE: tuple[Any, ...] = (None, "", {}, [])

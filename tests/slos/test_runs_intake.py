@@ -64,6 +64,17 @@ def test_one_run_is_told_when_it_starts_and_when_it_ends():
     assert found["steps"] == [{"name": "fetch", "status": "succeeded", "duration": 1.5}]
 
 
+def test_a_single_report_takes_the_correlation_id_of_its_request_unless_it_says_one():
+    make_automation("lead-router")
+    token = caller("runs:write")
+    assert token.post("runs/", end(1), X_Correlation_ID="lead-1").status_code == 201
+    assert token.post("runs/", end(1), X_Correlation_ID="lead-2").json()["status"] == "duplicate"
+    token.post("runs/", end(2, correlation_id="own"), X_Correlation_ID="lead-1")
+    token.post("runs/", end(3))
+    found = Run.objects.order_by("run_id").values_list("correlation_id", flat=True)
+    assert list(found) == ["lead-1", "own", ""]
+
+
 def test_a_stream_is_answered_line_by_line():
     make_automation("lead-router")
     body = stream(end(1), b"", end(1), end(2, colour="red"), end(1, status="failed"), end(3, automation="x"), b"{")
