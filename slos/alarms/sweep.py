@@ -18,12 +18,13 @@ from slos.alarms.engine import Look, Standing, standing_of
 from slos.budgets import queries as budgets
 from slos.budgets import terms
 from slos.budgets.engine import Budget
+from slos.budgets.engine.budgets import burn_of
 from slos.budgets.queries import Asked
 from slos.facts import News, end_episodes, raise_facts
 from slos.models import Fact, Slo
 from slos.objectives import thresholds
 from slos.objectives.thresholds import PAGE, TICKET, BurnAlert, plain
-from slos.states import BudgetState, FactKind, SloState
+from slos.states import BudgetState, FactKind, SliKind, SloState
 
 BATCH = 100
 LIMIT_SECONDS = 8.0
@@ -74,16 +75,23 @@ def _end_of_those_not_in_force(now: datetime) -> int:
 
 
 def _looks(slos: Sequence[Slo], at: datetime) -> dict[tuple[int, int], Look]:
-    """What every window of every alert shows: (SLO, seconds) -> look."""
+    """What every window of every alert shows: (SLO, seconds) -> look. A composite is looked at through its parts."""
     asked = [Asked(slo, at - timedelta(seconds=width), at, at) for slo in slos for width in thresholds.widths([slo])]
-    if not asked:
-        return {}
-    rates, tallies = budgets.burns(asked), budgets.tallies(asked)
+    plain_ones = [one for one in asked if one.slo.kind != SliKind.COMPOSITE]
+    composed = [one for one in asked if one.slo.kind == SliKind.COMPOSITE]
     looks = {}
-    for one, burn, tally in zip(asked, rates, tallies, strict=True):
-        width = round((one.end - one.start).total_seconds())
+    for one, tally in zip(plain_ones, budgets.tallies(plain_ones), strict=True):
+        width = _width(one)
+        burn = burn_of(one.slo.target, tally)
         looks[one.slo.pk, width] = Look.of(burn.exact, burn.bad, tally.unmeasured, width - tally.excluded)
+    if composed:
+        for one, burn in zip(composed, budgets.burns(composed), strict=True):
+            looks[one.slo.pk, _width(one)] = Look(burn.exact, burn.bad)
     return looks
+
+
+def _width(asked: Asked) -> int:
+    return round((asked.end - asked.start).total_seconds())
 
 
 def _burns(slo: Slo, budget: Budget, looks: Looks, going_on: set[str], at: datetime) -> tuple[list[News], list[str]]:

@@ -130,6 +130,16 @@ def test_a_blind_portal_begins_and_ends_nothing(automation: Automation):
     assert kinds() == before
 
 
+def test_a_composite_burns_with_its_parts(automation: Automation):
+    first = burning(automation)
+    other = make_slo(automation=automation, window=WEEKLY, target="50")
+    parts = [{"slo": first.slug, "weight": "1"}, {"slo": other.slug, "weight": "1"}]
+    whole = make_slo(kind="composite", window=WEEKLY, target="99", parts=parts)
+    swept(NOW)
+    fact = Fact.objects.get(slo=whole, kind="burn")
+    assert (fact.data["severity"], fact.data["burn_long"]) == ("page", "101")
+
+
 def test_what_is_promised_no_more_does_not_burn(automation: Automation):
     slo = burning(automation)
     swept(NOW)
@@ -227,8 +237,7 @@ def test_errors_that_creep_up_are_a_fact_before_any_burn(automation: Automation)
         bad = 1 if day >= 8 else 3
         end = NOW.replace(hour=8) - day * DAY
         reports += [
-            a_run(automation, ended=end - n * 5 * MINUTE, seconds=20, status="failed" if n < bad else "succeeded")
-            for n in range(50)
+            a_run(automation, ended=end, seconds=20, status="failed" if n < bad else "succeeded") for n in range(50)
         ]
     make_runs(reports, now=NOW)
     sweep(NOW + 15 * MINUTE)
