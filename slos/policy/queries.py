@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from opsportal.catalog import queries as catalog
 from opsportal.catalog.models import Automation, ExperimentPermission, Freeze, FreezeOverride, FreezeQuerySet
 from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import Principal
@@ -147,6 +148,11 @@ def standing_freezes(principal: Principal | None, at: datetime) -> QuerySet[Any]
     """Freezes that have not ended, each with `is_set_aside`: one query."""
     aside = FreezeOverride.objects.filter(freeze=OuterRef("pk"), from_at__lte=at, until__gt=at)
     return visible_freezes(principal).standing(at).annotate(is_set_aside=Exists(aside))
+
+
+def permission(automation: Automation, at: datetime) -> ExperimentPermission | None:
+    """What lets an automation experiment at `at`; the gate asks the same."""
+    return catalog.get_permission(automation, at)
 
 
 # --- replay ---
