@@ -3,16 +3,21 @@
 Served by `granian slos.heartbeats.plain_insert:application`; nothing else imports it.
 """
 
-from opsportal.wsgi import application  # noqa: I001 - sets Django up before models are imported
+import os
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from opsportal import clock
-from slos.models import Ping
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")
+application = get_wsgi_application()
+
+from slos.models import Ping  # noqa: E402 - models are imported after Django is set up
 
 __all__ = ["application", "urlpatterns"]
 
