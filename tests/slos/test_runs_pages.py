@@ -46,7 +46,7 @@ def test_the_list_shows_what_ran_and_is_narrowed_by_its_address():
         assert "exec-4711" in found, query
         assert "d1</a>" not in found, query
     assert client.get("/runs/?status=asleep").status_code == 400
-    lines = b"".join(client.get("/runs/?format=csv&automation=lead-router").streaming_content).decode("utf-8-sig")
+    lines = b"".join(client.get("/runs/?format=csv&automation=lead-router")).decode("utf-8-sig")
     assert lines.splitlines()[1].startswith("exec-4711,Lead router,failed,")
 
 
