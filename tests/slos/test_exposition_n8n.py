@@ -178,8 +178,8 @@ def test_whatever_n8n_says_of_an_execution_reads_as_a_run(part: dict[str, Any], 
 
 def test_a_workflow_of_no_automation_is_kept_and_becomes_runs_once_it_is_named():
     sender, automation = make_n8n(), make_automation("sync")
+    payload = recorded("execution-saved", id="wf-9", name="Deals, weekly")
     for number in ("1", "2"):
-        payload = recorded("execution-saved", id="wf-9", name="Deals, weekly")
         payload["execution"]["id"] = number
         answer = send(payload, sender.key)
         assert (answer.status_code, answer.json()["status"]) == (202, "unmatched")
