@@ -28,7 +28,7 @@ def source() -> str:
 
 
 def parameter(stretches: Iterable[Stretch]) -> str:
-    say = _postgres_text if connection.vendor == "postgresql" else _sqlite_text
+    say = _postgres_text if connection.vendor == "postgresql" else sqlite_text
     rows = [
         {"mark": mark, "owner": owner, "width": width, "since": say(since), "until": say(until)}
         for mark, owner, width, since, until in stretches
@@ -65,6 +65,6 @@ def _postgres_text(at: datetime) -> str:
     return at.isoformat()
 
 
-def _sqlite_text(at: datetime) -> str:
+def sqlite_text(at: datetime) -> str:
     """As Django writes it there; compared as text."""
     return str(at.astimezone(UTC).replace(tzinfo=None))

@@ -27,7 +27,7 @@ from slos.states import SliKind, SloState
 BATCH = 20_000  # marks in one transaction
 MANY = 2  # minutes of one day that make it worth while to add up the day as a whole
 WIDE_BATCH = 2_000  # buckets in one transaction
-REBUILT_BATCH = 10  # days of SLOs whose definition changed in one transaction
+REBUILT_BATCH = 60  # days of SLOs whose definition changed in one transaction
 LIMIT_SECONDS = 8.0
 A_DAY = timedelta(seconds=DAY)
 READ_AGAIN = timedelta(seconds=55)
@@ -68,9 +68,10 @@ def take_rebuilt(now: datetime, *, limit: int = REBUILT_BATCH) -> int | None:
         return None
     marks = _take("slo_id", limit)
     slos = {one.pk: one for one in Slo.objects.filter(pk__in={slo for slo, _ in marks})}
-    for slo, day in sorted(set(marks)):
-        if terms.is_rolled_up(slos[slo]):
-            _rebuild_day(slos[slo], floor(day, DAY), _horizon(now))
+    for pk, slo in slos.items():
+        if terms.is_rolled_up(slo):
+            days = sorted({floor(minute, DAY) for owner, minute in marks if owner == pk})
+            _rebuild(slo, days, _horizon(now))
     return len(marks)
 
 
@@ -191,15 +192,16 @@ def _starts(stretches: Sequence[Stretch], width: int) -> Iterable[tuple[int, dat
             start += timedelta(seconds=width)
 
 
-def _rebuild_day(slo: Slo, day: datetime, horizon: datetime) -> None:
-    """One day of one SLO: all widths at once where it is over, else with those of its automation."""
+def _rebuild(slo: Slo, days: Sequence[datetime], horizon: datetime) -> None:
+    """Days of one SLO: all widths at once where they are over, else with those of its automation."""
     automation, mine = slo.automation_id or 0, {slo.automation_id or 0: [slo]}
-    stretches = [(0, automation, MINUTE, day, day + A_DAY)]
-    is_over = day + A_DAY <= horizon
-    rework(stretches, mine, add_up(stretches, mine, with_runs=False, to_days=is_over))
-    if not is_over and terms.has_buckets(slo):
-        for width in WIDTHS[1:]:
-            note_wider(_starts(stretches, width), width)
+    stretches = [(n, automation, MINUTE, day, day + A_DAY) for n, day in enumerate(days)]
+    over = [one for one in stretches if one[4] <= horizon]
+    rework(over, mine, add_up(over, mine, with_runs=False, to_days=True))
+    rest = [one for one in stretches if one[4] > horizon]
+    rework(rest, mine, add_up(rest, mine, with_runs=False))
+    for width in WIDTHS[1:] if terms.has_buckets(slo) else ():
+        note_wider(_starts(rest, width), width)
 
 
 def _horizon(now: datetime) -> datetime:
