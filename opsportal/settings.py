@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "opsportal.logs.AccessMiddleware",
     "opsportal.web.middleware.TraceMiddleware",
     "opsportal.api.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -276,6 +277,8 @@ if LOG_FORMAT == "json":
 # --- Outbound ---
 OUTBOUND_ALLOW = env.list("OPSPORTAL_OUTBOUND_ALLOW", default=[])
 VAULT_KEYS = env.list("OPSPORTAL_VAULT_KEYS", default=[])
+RUNS_KEEP_DAYS = env.int("OPSPORTAL_RUNS_KEEP_DAYS", default=90)
+METRICS_TOKEN = env.str("OPSPORTAL_METRICS_TOKEN", default="")
 OUTBOX_KEEP_DAYS = env.int("OPSPORTAL_OUTBOX_KEEP_DAYS", default=90)
 SLACK_BOT_TOKEN = env.str("SLACK_BOT_TOKEN", default="")
 SLACK_API_URL = env.str("SLACK_API_URL", default="https://slack.com/api/")

@@ -1,6 +1,7 @@
 """Writing SLOs: create, change, put in force, retire; and the time that does not count. Each writes a version or a
 stretch, one audit entry, and has budgets count again what is counted otherwise now."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,6 +63,8 @@ def change_slo(slo: Slo, *, definition: Definition, actor: Actor, now: datetime,
     slo = _lock(slo)
     if slo.state == SloState.RETIRED:
         raise Conflict("retired", "This SLO is retired; write a new one.")
+    if definition.openslo is None:  # who changes it by page or API says nothing about the document it came from
+        definition = replace(definition, openslo=slo.openslo)
     check_definition(slo.slug, definition)
     before = definition_of(slo)
     _check_composites(slo, definition)

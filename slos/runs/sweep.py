@@ -49,7 +49,7 @@ def sweep_old_runs(now: datetime) -> SweepResult:
     """Delete runs that ended longer ago than they are kept, in short transactions. What they add up to stays: from then
     on no report of that time is taken, and none goes before the rollups have counted it.
     """
-    horizon = now - timedelta(days=getattr(settings, "RUNS_KEEP_DAYS", 90))
+    horizon = now - timedelta(days=settings.RUNS_KEEP_DAYS)
     deadline, count = time.monotonic() + SECONDS, 0
     uncounted = DirtyMinute.objects.filter(minute__lt=horizon, automation__isnull=False).values("automation")
     for automation in Automation.objects.exclude(pk__in=uncounted).values_list("pk", flat=True):

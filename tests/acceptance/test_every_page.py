@@ -25,9 +25,17 @@ EXPECTED = {
         *("rules:detail", "rules:edit", "rules:create", "calendars:calendars", "calendars:calendar", "calendars:edit"),
         *("audit:list", "audit:entry", "approvals:list", "notify:inbox", "identity:people", "identity:person"),
         *("catalog:automations", "catalog:automation", "notify:webhooks", "integrations:integrations", "portal:trace"),
+        *("runs:list", "runs:detail", "heartbeats:list", "heartbeats:detail", "slos:list", "slos:detail", "facts:list"),
+        *("policy:page", "policy:decisions", "reports:budgets", "reports:executive", "reports:debug", "catalog:upkeep"),
     },
-    "analyst": {"portal:cockpit", "handoffs:list", "handoffs:detail", "handoffs:act", "identity:account", "audit:list"},
-    "viewer": {"portal:cockpit", "handoffs:list", "handoffs:detail", "rules:detail", "identity:people"},
+    "analyst": {
+        *("portal:cockpit", "handoffs:list", "handoffs:detail", "handoffs:act", "identity:account", "audit:list"),
+        *("runs:list", "heartbeats:list", "slos:detail", "reports:debug"),
+    },
+    "viewer": {
+        *("portal:cockpit", "handoffs:list", "handoffs:detail", "rules:detail", "identity:people"),
+        *("reports:budgets", "reports:executive", "policy:page", "slos:detail", "catalog:automation"),
+    },
     "admin": {"portal:cockpit", "identity:tokens", "identity:add_person", "admin:index"},
 }
 

@@ -1,19 +1,22 @@
 """A small company in which every page has something to show."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from handoffs import operations
 from opsportal import clock
+from opsportal.catalog.models import Automation
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from opsportal.sweeps.operations import run_sweep
-from tests.factories import calendars, catalog, notify
+from tests.factories import calendars, catalog, heartbeats, notify, objectives, policy, runs
 from tests.factories import handoffs as make
 from tests.factories import identity as people
 
 
 def build() -> dict[str, Person]:
-    """People by role, two rules, handoffs in every state, an automation under a freeze, messages, seals."""
+    """People by role, two rules, handoffs in every state, an automation with runs, a heartbeat and objectives under a
+    freeze, a policy with its decisions, messages, seals.
+    """
     team = people.make_team("sales")
     who = {
         "ops_lead": people.make_person("lea", name="Lea Ortiz", roles=[Role.OPS_LEAD], timezone="Europe/Madrid"),
@@ -30,10 +33,33 @@ def build() -> dict[str, Person]:
     rule = make.make_rule("speed-to-lead", team=team, sla_minutes=30, fallback_person=who["ops_lead"])
     make.make_rule("follow-up", mode="draft", stop_clock="completion", segments=[{"channel": "web", "sla_minutes": 60}])
     _handoffs(rule, who["analyst"], backup)
-    for name in ("handoffs", "facts", "outbox", "seal"):
+    _service(automation, now)
+    for name in ("handoffs", "heartbeats", "budgets", "policies", "facts", "outbox", "seal"):
         run_sweep(name)
-    assert automation.pk
     return who
+
+
+def _service(automation: Automation, now: datetime) -> None:
+    """A day of runs, some of them failed, a heartbeat that fell silent, two objectives, the published policy."""
+    policy.published()
+    objectives.make_slo("lead-router-availability", automation=automation, now=now - timedelta(days=9))
+    objectives.make_slo(
+        "lead-router-downtime", automation=automation, method="downtime", window=objectives.WEEK,
+        violation={"max_run_seconds": 600, "consecutive_failures": 2}, now=now - timedelta(days=9),
+    )  # fmt: skip
+    failed = {"status": "failed", "error_type": "RateLimit", "error_message": "429: too many requests", "version": "v2"}
+    reports = [
+        runs.a_run(
+            automation,
+            ended=now - timedelta(minutes=20 * number),
+            correlation_id=f"trace-{number}",
+            **(failed if number % 9 == 4 else {"version": "v1"}),
+        )
+        for number in range(1, 60)
+    ]
+    runs.make_runs([*reports, runs.a_run(automation, ended=now, status="running")], now=now)
+    silent = heartbeats.make_heartbeat("lead-router", automation=automation, now=now - timedelta(days=1))
+    heartbeats.ping(silent, now - timedelta(hours=5))
 
 
 def _handoffs(rule, owner: Person, backup: Person) -> None:

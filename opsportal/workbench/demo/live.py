@@ -81,7 +81,7 @@ class Life:
         def report(now: datetime) -> None:
             from opsportal import trace
             from opsportal.catalog.models import Automation
-            from opsportal.workbench.demo.services import send_sign_of_life
+            from opsportal.workbench.demo.promises import send_sign_of_life
             from slos.runs.operations import record_runs
 
             self._in(now, every, report)

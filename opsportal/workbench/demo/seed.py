@@ -71,7 +71,7 @@ def fill() -> dict[str, object]:
     from opsportal import clock
     from opsportal.workbench.demo import cast, company
     from opsportal.workbench.demo.history import History
-    from opsportal.workbench.demo.services import Services
+    from opsportal.workbench.demo.promises import Services
 
     began, now = time.monotonic(), clock.now()
     say("Preparing the tables.")
