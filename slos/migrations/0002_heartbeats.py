@@ -116,6 +116,7 @@ class Migration(migrations.Migration):
                     "integration",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="heartbeats",
@@ -126,6 +127,7 @@ class Migration(migrations.Migration):
                     "team",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="heartbeats",

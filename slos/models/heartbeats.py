@@ -79,9 +79,12 @@ class Heartbeat(models.Model):
     automation = models.ForeignKey(
         Automation, null=True, blank=True, on_delete=models.PROTECT, related_name="heartbeats"
     )
-    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="heartbeats")
+    # Each ping writes every index of this table anew (`down_at` is in one), so there are no more than are read.
+    team = models.ForeignKey(
+        Team, null=True, blank=True, on_delete=models.PROTECT, related_name="heartbeats", db_index=False
+    )
     integration = models.ForeignKey(
-        Integration, null=True, blank=True, on_delete=models.PROTECT, related_name="heartbeats"
+        Integration, null=True, blank=True, on_delete=models.PROTECT, related_name="heartbeats", db_index=False
     )
     kind = models.CharField(max_length=10, choices=[(one.value, one.value) for one in HeartbeatKind], default="simple")
     timeout_seconds = models.PositiveIntegerField(default=86_400)
