@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from django.core import signing
 from django.db import transaction
 from django.db.models import F
 
@@ -12,8 +11,8 @@ from opsportal.errors import Conflict, Forbidden, InvalidInput, NotFound
 from opsportal.identity.actors import actor_for
 from opsportal.identity.models import Person
 from slos.models import ShareLink
+from slos.reports import links
 
-SALT = "slos.reports.share"
 MAX_DAYS = 90
 HEARD_EVERY = timedelta(hours=1)
 SOMEBODY = Actor("unknown", "", "somebody with the address")
@@ -46,8 +45,8 @@ def revoke_share(link: ShareLink, *, person: Person, now: datetime) -> None:
 @transaction.atomic
 def open_share(token: str, *, actor: Actor = SOMEBODY, now: datetime) -> ShareLink:
     """The link of an address; counts the visit, and notes it in the trail at most once an hour. Raises NotFound."""
-    link = _link_of(token)
-    if link is None or not is_open(link, now):
+    link = links.link_of(token)
+    if link is None or not links.is_open(link, now):
         raise NotFound("unknown_share", "This address shows nothing, or no longer.")
     is_news = link.opened_at is None or now - link.opened_at >= HEARD_EVERY
     values = {"opened_count": F("opened_count") + 1} | ({"opened_at": now} if is_news else {})
@@ -55,26 +54,6 @@ def open_share(token: str, *, actor: Actor = SOMEBODY, now: datetime) -> ShareLi
     if is_news:
         _record(link, "opened", actor, now)
     return link
-
-
-def is_open(link: ShareLink, now: datetime) -> bool:
-    """Neither expired nor revoked, and its author still may read budgets."""
-    return (
-        link.revoked_at is None and now < link.expires_at and link.author.is_active and link.author.allows("slos:read")
-    )
-
-
-def token_of(link: ShareLink) -> str:
-    """What stands in the address: the key and its signature."""
-    return signing.Signer(salt=SALT).sign(link.pk.hex)
-
-
-def _link_of(token: str) -> ShareLink | None:
-    try:
-        key = signing.Signer(salt=SALT).unsign(token)
-    except signing.BadSignature:
-        return None
-    return ShareLink.objects.select_related("author").filter(pk=key).first()
 
 
 def _record(link: ShareLink, action: str, actor: Actor, now: datetime, **extra: object) -> None:

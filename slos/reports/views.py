@@ -23,6 +23,7 @@ from opsportal.web.actions import Done, post_action, say
 from opsportal.web.forms import refuse
 from slos.models import ShareLink
 from slos.policy import words as policy_words
+from slos.reports import links as share_links
 from slos.reports import operations, queries, words
 from slos.reports.forms import ShareForm
 from slos.reports.queries import Line
@@ -182,7 +183,7 @@ def _verdict_counts(states: list[BudgetState]) -> list[tuple[str, int, str]]:
 
 
 def _address(request: HttpRequest, link: ShareLink) -> str:
-    return request.build_absolute_uri(reverse("reports:shared", args=[operations.token_of(link)]))
+    return request.build_absolute_uri(reverse("reports:shared", args=[share_links.token_of(link)]))
 
 
 # --- executive ---

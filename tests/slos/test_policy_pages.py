@@ -15,6 +15,7 @@ from opsportal.identity.roles import Role
 from slos.budgets.sweep import sweep_rollups
 from slos.models import Decision, ShareLink, Slo
 from slos.policy.sweep import sweep_policies
+from slos.reports import links
 from slos.reports import operations as reports
 from tests.factories import policy as make
 from tests.factories.catalog import make_automation
@@ -138,7 +139,7 @@ def test_leadership_reads_one_sentence_a_workflow(house: House):
 def shared(person: Person, **fields) -> tuple[ShareLink, str]:
     values = {"label": "Monday meeting", "days": 14, "now": clock.now(), **fields}
     link = reports.share_budgets(person=person, **values)
-    return link, f"/shared/budgets/{reports.token_of(link)}/"
+    return link, f"/shared/budgets/{links.token_of(link)}/"
 
 
 def test_whoever_has_the_address_reads_the_verdicts_without_a_login(house: House):
@@ -190,7 +191,7 @@ def test_a_link_of_somebody_who_left_shows_nothing(house: House):
 @pytest.mark.parametrize("change", ["", "x", "flip", "other"])
 def test_a_forged_address_shows_nothing(house: House, change: str):
     link, url = shared(house.leader)
-    token = reports.token_of(link)
+    token = links.token_of(link)
     key, signature = token.split(":")
     forged = {
         "": key,
@@ -206,8 +207,8 @@ def test_making_a_link_on_the_page(house: House):
     assert client.post("/budgets/shares/", {"label": "Board", "days": "91"}).status_code == 422
     assert client.post("/budgets/shares/", {"label": "Board", "days": "7"}).status_code == 302
     link = ShareLink.objects.get()
-    assert reports.token_of(link) in client.get("/budgets/").content.decode()
-    assert reports.token_of(link) not in signed_in(house.ops_lead).get("/budgets/").content.decode()
+    assert links.token_of(link) in client.get("/budgets/").content.decode()
+    assert links.token_of(link) not in signed_in(house.ops_lead).get("/budgets/").content.decode()
 
 
 # --- what a page costs ---

@@ -8,6 +8,7 @@ import pytest
 from opsportal import clock
 from slos.budgets.sweep import sweep_rollups
 from slos.policy.sweep import sweep_policies
+from slos.reports import links
 from slos.reports import operations as reports
 from tests.browser import PHONE, WIDE
 from tests.factories import policy as make
@@ -70,7 +71,7 @@ def test_every_page_is_clean(visitor, house: House):
 
 def test_the_shared_copy_is_clean_and_prints_on_one_sheet(visitor, house: House):
     link = reports.share_budgets(person=house.leader, label="Monday meeting", days=7, now=clock.now())
-    visitor.open(f"/shared/budgets/{reports.token_of(link)}/")
+    visitor.open(f"/shared/budgets/{links.token_of(link)}/")
     visitor.check()
     assert visitor.page.locator("a[href^='/']").count() <= 1  # the one that skips to the content
     printed = visitor.page.pdf(format="A4")
