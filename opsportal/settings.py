@@ -278,6 +278,9 @@ if LOG_FORMAT == "json":
 OUTBOUND_ALLOW = env.list("OPSPORTAL_OUTBOUND_ALLOW", default=[])
 VAULT_KEYS = env.list("OPSPORTAL_VAULT_KEYS", default=[])
 RUNS_KEEP_DAYS = env.int("OPSPORTAL_RUNS_KEEP_DAYS", default=90)
+# Pings of one heartbeat a minute; each further one is answered 429 and still counts. 0 is no limit.
+PINGS_PER_MINUTE = env.int("OPSPORTAL_PINGS_PER_MINUTE", default=600)
+PING_BODY_LIMIT = env.int("OPSPORTAL_PING_BODY_LIMIT", default=100_000)
 METRICS_TOKEN = env.str("OPSPORTAL_METRICS_TOKEN", default="")
 OUTBOX_KEEP_DAYS = env.int("OPSPORTAL_OUTBOX_KEEP_DAYS", default=90)
 SLACK_BOT_TOKEN = env.str("SLACK_BOT_TOKEN", default="")

@@ -19,7 +19,6 @@ from slos.heartbeats import engine, operations, pinging
 from slos.heartbeats.pinging import Address, AmbiguousSlug, Call, Taken, UnknownHeartbeat
 from slos.models import PingProject
 
-BODY_LIMIT = 100_000
 MAX_QUERY = 4_000
 MAX_ITEMS = 2**62
 
@@ -87,7 +86,7 @@ def _taken(taken: Taken, created: bool) -> HttpResponse:
 
 
 def _text(text: str, status: int = 200, **headers: str) -> HttpResponse:
-    limit = str(getattr(settings, "PING_BODY_LIMIT", BODY_LIMIT))
+    limit = str(settings.PING_BODY_LIMIT)
     given = {"Ping-Body-Limit": limit, "Access-Control-Allow-Origin": "*", **headers}
     return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8", headers=given)
 
@@ -143,7 +142,7 @@ def _body(request: HttpRequest) -> bytes:
     # Django reads nothing without a length; the server below it knows where a chunked body ends.
     source = request.META["wsgi.input"] if "HTTP_TRANSFER_ENCODING" in request.META else request
     try:
-        return source.read(getattr(settings, "PING_BODY_LIMIT", BODY_LIMIT)) or b""
+        return source.read(settings.PING_BODY_LIMIT) or b""
     except OSError:
         return b""
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import environ
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -21,8 +20,6 @@ from slos.heartbeats.statements import CLOSE_ALL, CLOSE_ONE, FLIP, PING, RUN, Ro
 from slos.models.heartbeats import NO_RID
 
 TRIES = 3
-# Pings of one heartbeat within a minute; 0 is no limit. A setting of the name PINGS_PER_MINUTE wins.
-PER_MINUTE = environ.Env().int("OPSPORTAL_PINGS_PER_MINUTE", default=600)
 
 COLUMNS = """
     SELECT h.id, h.version, h.ping_count, h.options,
@@ -121,7 +118,7 @@ def _decide(found: Found, call: Call, now: datetime) -> Taken:
     action = engine.read_action(found.options, call.action, call.method, call.body)
     signal = Signal(now, action, call.rid, call.rid_is_bad, call.items)
     outcome = engine.decide(found.terms, found.standing, signal)
-    wait = engine.retry_after(outcome.standing.pace, now, getattr(settings, "PINGS_PER_MINUTE", PER_MINUTE))
+    wait = engine.retry_after(outcome.standing.pace, now, settings.PINGS_PER_MINUTE)
     if wait:
         outcome = replace(outcome, run_until=None)  # nor may it open runs without end
     return Taken(now, outcome, wait)
