@@ -69,7 +69,7 @@ def shown_slos(principal: Principal | None) -> list[Slo]:
     """SLOs in force of automations that are not retired, as far as somebody may see them."""
     rows = Slo.objects.in_force().visible_to(principal).filter(automation__isnull=False)
     rows = rows.exclude(automation__state=AutomationState.RETIRED.value)
-    return list(rows.select_related("automation__team", "automation__owner", "heartbeat", "rule", "team"))
+    return list(rows.select_related("automation", "rule").defer("description", "openslo"))
 
 
 def lines_of(principal: Principal | None, at: datetime, *, with_freezes: bool = True) -> list[Line]:
