@@ -74,9 +74,7 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["-received_at", "-id"],
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("integration", "workflow_id", "run_id"), name="slos_unmatched_once"
-                    )
+                    models.UniqueConstraint(fields=("integration", "workflow_id", "run_id"), name="slos_unmatched_once")
                 ],
             },
         ),
