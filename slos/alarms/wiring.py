@@ -1,4 +1,4 @@
-"""What this area joins at start-up: sweeps of burns, volume and drift, who is told of facts, pages."""
+"""What this area joins at start-up: sweeps of burns, volume, drift and upkeep, who is told of facts, pages."""
 
 from datetime import timedelta
 
@@ -10,12 +10,14 @@ def register() -> None:
     from opsportal.web import navigation
     from slos.alarms import queries, views
     from slos.alarms.sweep import sweep_burns
+    from slos.alarms.upkeep import sweep_upkeep
     from slos.alarms.watching import sweep_watches
     from slos.telling import sweep_unclaimed
 
     # After the rollups of the same round, and before facts are told.
     sweeps.register("budgets", sweep_burns, every=timedelta(seconds=30))
     sweeps.register("budgets", sweep_watches, every=timedelta(seconds=60))
+    sweeps.register("facts", sweep_upkeep, every=timedelta(seconds=60))
     sweeps.register("facts", sweep_unclaimed, every=timedelta(seconds=30))
     catalog.register_panel("wrong", "slos/alarms_panel.html", views.panel, order=5)
     catalog.register_readiness("alert", "Nothing would alert anybody: no burn alert, no heartbeat.", queries.with_alert)
