@@ -28,7 +28,10 @@ from slos.states import FactKind
 BATCH = 500
 LIMIT_SECONDS = 8.0
 CLOCKWORK = Actor.system("alarms")
-NAMED = ("automation__owner", "automation__backup_owner", "automation__team", "slo__team", "heartbeat__team")
+NAMED = (
+    *("automation__owner", "automation__backup_owner", "automation__cost_owner", "automation__team"),
+    *("slo__team", "heartbeat__team"),
+)
 # What stops an automation, or will have spent its budget soon: told over every channel at once for P0 and P1.
 URGENT = frozenset({FactKind.HEARTBEAT_DOWN, FactKind.EXHAUSTED, FactKind.RUNAWAY_LOOP})
 KIND_WORDS = {
@@ -122,10 +125,14 @@ def _hearers(facts: Collection[Fact], now: datetime) -> dict[int, tuple[Person, 
 
 
 def _answering(fact: Fact) -> tuple[Person, ...]:
+    """Whose it is: the owner and who stands by; of costs first whoever answers for them."""
     automation = fact.automation
     if automation is None:
         return ()
-    return tuple(one for one in (automation.owner, automation.backup_owner) if one is not None and one.is_active)
+    people = [automation.owner, automation.backup_owner]
+    if fact.kind == FactKind.COST:
+        people.insert(0, automation.cost_owner)
+    return tuple(one for one in people if one is not None and one.is_active)
 
 
 def _of_team(fact: Fact, leads: Sequence[Person]) -> tuple[Person, ...]:

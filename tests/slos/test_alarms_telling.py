@@ -56,6 +56,13 @@ def test_the_owner_hears_of_it_once(automation: Automation):
     assert (message.url, message.urgent) == ("/slos/router/", True)
 
 
+def test_of_costs_hears_whoever_answers_for_them(automation: Automation):
+    Automation.objects.filter(pk=automation.pk).update(cost_owner=make_person("carla"))
+    happened(automation, kind=FactKind.COST)
+    sweep_unclaimed(DUE)
+    assert [who for who, _ in told()] == ["carla"]
+
+
 def test_what_is_claimed_in_time_is_told_to_nobody(automation: Automation):
     fact = happened(automation)
     assert claim_fact(fact, claimed_by="alert 7", actor=SETUP, now=NOW)
