@@ -11,7 +11,7 @@ from opsportal.approvals.models import Approval
 from opsportal.audit import sentences
 from opsportal.audit.models import Entry
 from opsportal.catalog import queries, registry, tiers
-from opsportal.catalog.models import Automation, Credential, Part, Release, Switch
+from opsportal.catalog.models import Automation, Credential, Freeze, Part, Release, Responsibility, Switch
 from opsportal.catalog.readiness import Readiness
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
@@ -47,7 +47,7 @@ def with_standing(rows: QuerySet[Automation], now: datetime) -> QuerySet[Automat
     asked = Approval.objects.pending(now).filter(
         kind=tiers.KIND, subject_type="automation", subject_id=OuterRef("slug")
     )
-    return rows.select_related(*queries.NAMES).annotate(
+    return registry.with_beside(rows.select_related(*queries.NAMES)).annotate(
         has_faulty_credential=Exists(faulty),
         newest_version=Subquery(newest.values("version")[:1]),
         newest_released_at=Subquery(newest.values("released_at")[:1]),
@@ -60,7 +60,11 @@ def with_standing(rows: QuerySet[Automation], now: datetime) -> QuerySet[Automat
 
 def get_for_page(slug: str, *, principal: Principal | None, now: datetime) -> Any:
     """Raises NotFound."""
-    rows = with_standing(Automation.objects.visible_to(principal), now)
+    frozen = Freeze.objects.in_force(now).covering_outer().order_by("-until", "-id")
+    rows = with_standing(Automation.objects.visible_to(principal), now).annotate(
+        **{f"frozen_{name}": Subquery(frozen.values(name)[:1]) for name in ("scope", "until", "reason")},
+        has_parts=Exists(Responsibility.objects.filter(automation=OuterRef("pk"))),
+    )
     automation = rows.filter(slug=slug).first() if "\x00" not in slug else None
     if automation is None:
         raise NotFound("unknown_automation", f"There is no automation “{slug[:60]}”.")
@@ -133,10 +137,18 @@ def words_of(automation: Automation) -> list[tuple[str, str]]:
     return [(label, getattr(automation, name)) for name, label in WORDS]
 
 
-def people_of(automation: Automation) -> list[tuple[str, list[Any]]]:
+def gate_of(automation: Any) -> queries.Gate:
+    """What queries.gate() answers to a feature, from the freeze that was read with the row."""
+    if automation.frozen_until is None:
+        return queries.feature_gate(None)
+    told = {name: getattr(automation, f"frozen_{name}") for name in ("scope", "until", "reason")}
+    return queries.feature_gate(Freeze(team=automation.team, automation=automation, **told))
+
+
+def people_of(automation: Any) -> list[tuple[str, list[Any]]]:
     """RACI: label and people, without the parts nobody has."""
     found: dict[str, list[Any]] = {part: [] for part in Part.values}
-    if automation.accountable is not None:  # without whom nobody has another part
+    if automation.has_parts:
         for each in automation.responsibilities.select_related("person"):
             found[each.part].append(each.person)
     parts = [("Accountable", [automation.accountable] if automation.accountable else [])]

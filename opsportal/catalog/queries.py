@@ -60,11 +60,14 @@ def gate(automation: Automation, *, change: str, at: datetime) -> Gate:
     if change in NEVER_FROZEN:
         return Gate(True, "Fixes and security changes are never held back.")
     freeze = get_freeze(automation, at)
-    if freeze is not None:
-        return Gate(False, _held_back(freeze), freeze)
-    if change == Change.EXPERIMENT:
+    if freeze is None and change == Change.EXPERIMENT:
         return _experiment(get_permission(automation, at))
-    return Gate(True, "No freeze is in force here.")
+    return feature_gate(freeze)
+
+
+def feature_gate(freeze: Freeze | None) -> Gate:
+    """The answer to a feature where this freeze is in force, or none is."""
+    return Gate(True, "No freeze is in force here.") if freeze is None else Gate(False, _held_back(freeze), freeze)
 
 
 def _experiment(permission: ExperimentPermission | None) -> Gate:

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -62,10 +62,14 @@ class Question:
         return f"has_{self.key}"
 
 
+# Automations with what a room above reads of them for pages: joined, prefetched, or as an annotation.
+Beside = Callable[[QuerySet[Automation]], QuerySet[Automation]]
+
 _panels: dict[str, Panel] = {}
 _questions: dict[str, Question] = {}
 _usages: list[Usage] = []
 _responders: list[IsResponder] = []
+_beside: list[Beside] = []
 
 
 def register_panel(name: str, template: str, context: PanelContext, order: int = 50) -> None:
@@ -91,6 +95,23 @@ def register_responders(is_responder: IsResponder) -> None:
     """Let a room above say who may pause, switch and tell sales besides owner, backup and ops leads."""
     if is_responder not in _responders:
         _responders.append(is_responder)
+
+
+def register_beside(beside: Beside) -> None:
+    """Have lists and pages read rows above in the statements of the automations, for panels and questions to share."""
+    if beside not in _beside:
+        _beside.append(beside)
+
+
+def with_beside(rows: QuerySet[Automation]) -> QuerySet[Automation]:
+    for beside in _beside:
+        rows = beside(rows)
+    return rows
+
+
+def is_read(row: Model, *names: str) -> bool:
+    """Whether these many rows were read with it."""
+    return set(names) <= set(getattr(row, "_prefetched_objects_cache", ()))
 
 
 def is_responder(automation: Automation, person: Person, now: datetime) -> bool:

@@ -19,6 +19,7 @@ def register() -> None:
     sweeps.register("budgets", sweep_watches, every=timedelta(seconds=60))
     sweeps.register("facts", sweep_upkeep, every=timedelta(seconds=60))
     sweeps.register("facts", sweep_unclaimed, every=timedelta(seconds=30))
+    catalog.register_beside(queries.with_facts)
     catalog.register_panel("wrong", "slos/alarms_panel.html", views.panel, order=5)
     catalog.register_readiness("alert", "Nothing would alert anybody: no burn alert, no heartbeat.", queries.with_alert)
     navigation.register("Services", "What is wrong", "facts:list", order=56, scope="slos:read")

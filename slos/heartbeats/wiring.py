@@ -14,9 +14,10 @@ def register() -> None:
     from opsportal.web import navigation
     from slos.heartbeats.audit import SENTENCES
     from slos.heartbeats.operations import KIND
-    from slos.heartbeats.queries import with_heartbeat
+    from slos.heartbeats.queries import with_heartbeat, with_heartbeats
     from slos.heartbeats.sweep import prune_pings, sweep_heartbeats
     from slos.heartbeats.views import panel
+    from slos.models import Heartbeat
 
     sentences.register(SENTENCES)
     addresses.register("heartbeat", lambda slug: reverse("heartbeats:detail", args=[slug]))
@@ -26,5 +27,9 @@ def register() -> None:
     navigation.register("Services", "Heartbeats", "heartbeats:list", order=54, scope="heartbeats:read")
     catalog.register_panel("heartbeats", "slos/heartbeats_panel.html", panel, order=30)
     catalog.register_readiness(
-        "heartbeat", "Nothing tells that it has fallen silent: it has no heartbeat.", with_heartbeat
+        "heartbeat",
+        "Nothing tells that it has fallen silent: it has no heartbeat.",
+        with_heartbeat,
+        rows=Heartbeat.objects.all,
     )
+    catalog.register_beside(with_heartbeats)

@@ -7,12 +7,15 @@ def register() -> None:
     from opsportal.audit import addresses, sentences
     from opsportal.catalog import registry as catalog
     from opsportal.web import navigation
+    from slos.models import Slo
     from slos.objectives import operations, proposals, queries, views
     from slos.objectives.audit import SENTENCES
 
     sentences.register(SENTENCES)
     addresses.register("slo", lambda slug: f"/slos/{slug}/")
-    catalog.register_readiness("slo", "It has no SLO in force.", queries.with_slo, order=10)
+    in_force = Slo.objects.in_force
+    catalog.register_readiness("slo", "It has no SLO in force.", queries.with_slo, order=10, rows=in_force)
+    catalog.register_beside(queries.with_slos)
     catalog.register_panel("SLO", "slos/objectives_panel.html", views.panel, order=10)
     navigation.register("Services", "Objectives", "slos:list", order=54, scope="slos:read")
     approvals.register(

@@ -46,6 +46,11 @@ def queue_gauges(automations: Collection[Automation]) -> dict[int, QueueGauge]:
     return {one.automation_id: one for one in QueueGauge.objects.filter(automation__in=automations)}
 
 
+def with_gauge(automations: QuerySet[Automation]) -> QuerySet[Automation]:
+    """Read with what was last reported of their queues, for pages."""
+    return automations.select_related("queue_gauge")
+
+
 # --- figures ---
 
 

@@ -33,6 +33,7 @@ def test_the_list_costs_the_same_for_one_and_for_thirty(
     ops_lead: Client, django_assert_max_num_queries, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(registry, "_questions", {})  # what rooms above ask has its own price
+    monkeypatch.setattr(registry, "_beside", [])
     team = make_team()
     for _ in range(30):
         make_automation(owner=make_person(), team=team)
@@ -46,6 +47,7 @@ def test_the_page_costs_the_same_whatever_belongs_to_it(
 ):
     for name in ("_questions", "_panels"):
         monkeypatch.setattr(registry, name, {})
+    monkeypatch.setattr(registry, "_beside", [])
     make_automation("router", owner=make_person(), active=True)
     make_person()
     make_whole("router")

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 def _nothing_above(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_panels", "_questions"):
         monkeypatch.setattr(registry, name, {})
+    monkeypatch.setattr(registry, "_beside", [])
 
 
 def missing(automation: Automation) -> list[str]:

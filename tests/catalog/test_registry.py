@@ -16,6 +16,7 @@ def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_panels", {})
     monkeypatch.setattr(registry, "_questions", {})
     monkeypatch.setattr(registry, "_usages", [])
+    monkeypatch.setattr(registry, "_beside", [])
     return
 
 

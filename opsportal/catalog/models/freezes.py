@@ -1,7 +1,7 @@
 """Freezes: stretches in which features and experiments of some automations wait."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -21,10 +21,17 @@ class FreezeQuerySet(models.QuerySet["Freeze"]):
         return self.filter(Q(lifted_at=None) | Q(lifted_at__gt=at), from_at__lte=at, until__gt=at)
 
     def covering(self, automation: Automation) -> Self:
+        return self._covering(automation.pk, automation.team_id)
+
+    def covering_outer(self) -> Self:
+        """Those over the automation of the statement around this one."""
+        return self._covering(OuterRef("pk"), OuterRef("team_id"))
+
+    def _covering(self, automation: Any, team: Any) -> Self:
         return self.filter(
             Q(scope=Freeze.Scope.ALL)
             | Q(scope=Freeze.Scope.AUTOMATION, automation=automation)
-            | Q(scope=Freeze.Scope.TEAM, team__isnull=False, team=automation.team_id)
+            | Q(scope=Freeze.Scope.TEAM, team__isnull=False, team=team)
         )
 
 

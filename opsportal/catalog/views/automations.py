@@ -58,7 +58,7 @@ def automation_page(request: HttpRequest, slug: str) -> HttpResponseBase:
         "figures": pages.figures_of(automation, found, now),
         "readiness": found,
         "degraded_sentence": automation.degraded_at(now),
-        "gate": queries.gate(automation, change=queries.Change.FEATURE, at=now),
+        "gate": pages.gate_of(automation),
         "words": pages.words_of(automation),
         "people": pages.people_of(automation),
         "facts": pages.facts_of(automation),
