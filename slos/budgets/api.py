@@ -120,9 +120,8 @@ class BudgetActions:
     @action(detail=True, methods=["get"])
     def burndown(self, request: Request, **_: Any) -> Response:
         """How it was used up, and because of what."""
-        slo, at = self.get_object(), self._at()
-        points, causes = queries.burndown(slo, at), queries.spend_by_cause(slo, at)
-        return Response(burndown_data(queries.budget(slo, at), points, causes))
+        found = queries.account(self.get_object(), self._at())
+        return Response(burndown_data(found.budget, found.points, found.causes))
 
     @action(detail=True, methods=["get"])
     def burn(self, request: Request, **_: Any) -> Response:

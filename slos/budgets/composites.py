@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from opsportal.catalog.registry import is_read
 from slos.budgets.engine import Budget, Burn, Case, Composed, Tally, compose, window_of
 from slos.models import Slo, SloPart
 from slos.states import SliKind
@@ -12,8 +13,10 @@ from slos.states import SliKind
 
 def parts_of(slos: Iterable[Slo]) -> list[SloPart]:
     """The parts of the composites among them. Composites of composites are not followed: their parts have no data."""
-    ids = [one.pk for one in slos if one.kind == SliKind.COMPOSITE]
-    return list(SloPart.objects.filter(composite__in=ids).select_related("part")) if ids else []
+    composites = [one for one in slos if one.kind == SliKind.COMPOSITE]
+    if all(is_read(one, "parts") for one in composites):
+        return [part for one in composites for part in one.parts.all()]
+    return list(SloPart.objects.filter(composite__in=[one.pk for one in composites]).select_related("part"))
 
 
 def compose_budgets(

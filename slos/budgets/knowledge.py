@@ -3,11 +3,13 @@ blind, what does not count, which heartbeats were missed, when runs violated a r
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import BigIntegerField, DateTimeField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast
 
 from opsportal.catalog.models import Automation
 from opsportal.sweeps.models import BlindSpell
@@ -20,6 +22,7 @@ from slos.models import DirtyMinute, Downtime, Exclusion, Fact, Run, RunBucket, 
 from slos.states import FactKind, RunStatus
 
 NEVER = datetime.min.replace(tzinfo=UTC)
+Rows = QuerySet[Any, tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,102 +57,106 @@ def watermark() -> Watermark | None:
 
 
 def know(slos: Sequence[Slo], since: datetime, until: datetime) -> Known:
-    """Seven queries at most, however many SLOs."""
-    mark = watermark()
+    """One statement, however many SLOs: each kind of knowledge is some of its rows."""
     timed = [one for one in slos if terms.counts_time(one)]
-    ids = [one.pk for one in slos]
+    parts = [*_of_all(slos, since, until), *_of_timed(timed, since, until)]
+    rows: dict[str, list[_Row]] = defaultdict(list)
+    for row in parts[0].union(*parts[1:], all=True):
+        rows[row[0]].append(_Row(*row[1:]))
+    mark = next(iter(rows["watermark"]), None)
     return Known(
-        watermark=mark.at if mark else None,
-        portal_since=mark.since if mark else None,
-        blind=_blind(since, until),
-        excluded=_excluded(slos, since, until),
-        violations=_violations(timed, since, until),
-        first_events=_first_events({one.automation_id for one in slos if one.automation_id}),
-        rebuilding=frozenset(DirtyMinute.objects.filter(slo__in=ids).values_list("slo_id", flat=True).distinct()),
+        watermark=mark.end if mark else None,
+        portal_since=mark.start if mark else None,
+        blind=merge((one.start, one.end) for one in rows["blind"]),
+        excluded=_excluded(slos, rows["excluded"]),
+        violations=_violations(timed, rows, until),
+        first_events=_first_events(rows["first"]),
+        rebuilding=frozenset(one.owner for one in rows["rebuilding"]),
     )
 
 
-def _blind(since: datetime, until: datetime) -> list[Span]:
+# --- the rows, all of one shape ---
+
+
+class _Row(NamedTuple):
+    """`owner` is the key of an SLO, or of a heartbeat; what a kind does not have is None or empty."""
+
+    owner: Any
+    automation: Any
+    start: Any
+    end: Any
+    rule: str
+    error: str
+    version: str
+
+
+_KEY, _AT, _TEXT = Cast(Value(None), BigIntegerField()), Cast(Value(None), DateTimeField()), Value("")
+_SHAPE: dict[str, Any] = {"owner": _KEY, "automation": _KEY, "start": _AT, "end": _AT} | dict.fromkeys(
+    ("rule", "error", "version"), _TEXT
+)
+
+
+def _rows(what: str, found: QuerySet[Any], **columns: Any) -> Rows:
+    """Named apart from the columns of the tables."""
+    named: dict[str, Any] = {f"known_{name}": columns.get(name, nothing) for name, nothing in _SHAPE.items()}
+    return found.order_by().annotate(known_what=Value(what), **named).values_list("known_what", *named)  # type: ignore[no-any-return]
+
+
+def _of_all(slos: Sequence[Slo], since: datetime, until: datetime) -> Iterable[Rows]:
+    ids, automations = [one.pk for one in slos], {one.automation_id for one in slos if one.automation_id}
+    yield _rows("watermark", Watermark.objects.filter(pk=1), start=F("since"), end=F("at"))
     spells = BlindSpell.objects.filter(until__gt=since, from_at__lt=until)
-    return merge(spells.values_list("from_at", "until"))
+    yield _rows("blind", spells, start=F("from_at"), end=F("until"))
+    exclusions = Exclusion.objects.filter(
+        Q(slo__in=ids) | Q(automation__in=automations),
+        approved_at__isnull=False,
+        withdrawn_at=None,
+        until__gt=since,
+        from_at__lt=until,
+    )
+    columns = {"owner": F("slo_id"), "automation": F("automation_id"), "start": F("from_at"), "end": F("until")}
+    yield _rows("excluded", exclusions, **columns)
+    dirty = DirtyMinute.objects.filter(slo=OuterRef("pk"))
+    yield _rows("rebuilding", Slo.objects.filter(Exists(dirty), pk__in=ids), owner=F("pk"))
+    if automations:
+        yield _first(automations)
 
 
-def _excluded(slos: Sequence[Slo], since: datetime, until: datetime) -> dict[int, list[Span]]:
-    """By SLO: its own and its automation's."""
-    owners = Q(slo__in=[one.pk for one in slos]) | Q(automation__in={one.automation_id for one in slos} - {None})
-    rows = Exclusion.objects.filter(
-        owners, approved_at__isnull=False, withdrawn_at=None, until__gt=since, from_at__lt=until
-    ).order_by()
-    of_slo: dict[int | None, list[Span]] = defaultdict(list)
-    of_automation: dict[int | None, list[Span]] = defaultdict(list)
-    for slo, automation, start, end in rows.values_list("slo_id", "automation_id", "from_at", "until"):
-        (of_slo[slo] if slo else of_automation[automation]).append((start, end))
-    if not of_slo and not of_automation:
-        return {}
-    return {one.pk: merge([*of_slo[one.pk], *of_automation[one.automation_id]]) for one in slos}
+def _first(automations: Collection[int]) -> Rows:
+    """The first minute with a run, and the first day with one."""
+    firsts = {"start": _first_bucket(MINUTE), "end": _first_bucket(DAY)}
+    return _rows("first", Automation.objects.filter(pk__in=automations), automation=F("pk"), **firsts)
 
 
-def _first_events(automations: set[int]) -> dict[int, datetime]:
-    """The first minute with a run; where minutes that old are no longer kept, the first day with one."""
-    if not automations:
-        return {}
-    rows = Automation.objects.filter(pk__in=automations).order_by().values_list("pk", _first(MINUTE), _first(DAY))
-    found = {}
-    for automation, minute, day in rows:
-        is_older = day is not None and (minute is None or day < floor(minute, DAY))
-        first = day if is_older else minute
-        if first is not None:
-            found[automation] = first
-    return found
-
-
-def _first(width: int) -> Subquery:
+def _first_bucket(width: int) -> Subquery:
     buckets = RunBucket.objects.filter(automation=OuterRef("pk"), width=width).order_by("start")
     return Subquery(buckets.values("start")[:1])
 
 
-def _violations(slos: Sequence[Slo], since: datetime, until: datetime) -> dict[int, list[Violation]]:
-    found: dict[int, list[Violation]] = defaultdict(list)
-    if slos:
-        _add_downtimes(found, [one for one in slos if terms.counts_downtime(one)], since, until)
-        _add_running(found, [one for one in slos if terms.counts_downtime(one) and terms.run_limit(one)], until)
-        _add_outages(found, [one for one in slos if terms.minds_heartbeats(one)], since, until)
-    return found
+def _of_timed(timed: Sequence[Slo], since: datetime, until: datetime) -> Iterable[Rows]:
+    down = [one for one in timed if terms.counts_downtime(one)]
+    if down:
+        kept = Downtime.objects.filter(
+            Q(until__gt=since) | Q(until=None), slo__in=[one.pk for one in down], from_at__lt=until
+        )
+        told = {"rule": F("rule"), "error": F("error"), "version": F("version")}
+        yield _rows("downtime", kept, owner=F("slo_id"), start=F("from_at"), end=F("until"), **told)
+    limits = [(limit, one.automation_id) for one in down if (limit := terms.run_limit(one))]
+    if limits:
+        shortest = min(limit for limit, _ in limits)
+        running = Run.objects.filter(
+            status=RunStatus.RUNNING.value,
+            started_at__lt=until - shortest,
+            automation__in={automation for _, automation in limits},
+        )
+        columns = {"automation": F("automation_id"), "start": F("started_at"), "version": F("version")}
+        yield _rows("running", running, **columns)
+    if minding := [one for one in timed if terms.minds_heartbeats(one)]:
+        yield _outages(minding, since, until)
 
 
-def _add_downtimes(found: dict[int, list[Violation]], slos: Sequence[Slo], since: datetime, until: datetime) -> None:
-    rows = Downtime.objects.filter(
-        Q(until__gt=since) | Q(until=None), slo__in=[one.pk for one in slos], from_at__lt=until
-    ).order_by()
-    for slo, rule, start, end, error, version in rows.values_list(
-        "slo_id", "rule", "from_at", "until", "error", "version"
-    ):
-        found[slo].append(Violation(rule, start, end, error, version))
-
-
-def _add_running(found: dict[int, list[Violation]], slos: Sequence[Slo], until: datetime) -> None:
-    """Runs that have not ended and are over their limit already."""
-    if not slos:
-        return
-    by_automation: dict[int, list[Slo]] = defaultdict(list)
-    for one in slos:
-        by_automation[one.automation_id or 0].append(one)
-    shortest = min(limit for one in slos if (limit := terms.run_limit(one)))
-    running = Run.objects.filter(
-        status=RunStatus.RUNNING.value, started_at__lt=until - shortest, automation__in=list(by_automation)
-    ).order_by()
-    for automation, started_at, version in running.values_list("automation_id", "started_at", "version"):
-        for slo in by_automation[automation]:
-            limit = terms.run_limit(slo)
-            if limit and started_at + limit < until:
-                over = Violation(rules.LIMIT, started_at + limit, None, rules.OVER_LIMIT, version)
-                found[slo.pk].append(over)
-
-
-def _add_outages(found: dict[int, list[Violation]], slos: Sequence[Slo], since: datetime, until: datetime) -> None:
-    """Missed heartbeats: of the SLO's own heartbeat, or of all of its automation's."""
-    if not slos:
-        return
+def _outages(slos: Sequence[Slo], since: datetime, until: datetime) -> Rows:
+    """Missed heartbeats: of an SLO's own heartbeat, or of all of its automation's."""
     owners = Q(heartbeat__in=[one.heartbeat_id for one in slos if one.heartbeat_id]) | Q(
         automation__in=[one.automation_id for one in slos if one.automation_id and not one.heartbeat_id]
     )
@@ -158,13 +165,63 @@ def _add_outages(found: dict[int, list[Violation]], slos: Sequence[Slo], since: 
         Q(ended_at__gt=since) | Q(ended_at=None),
         kind=FactKind.HEARTBEAT_DOWN.value,
         occurred_at__lt=until,
-    ).order_by()
-    rows = list(facts.values_list("heartbeat_id", "automation_id", "occurred_at", "ended_at"))
+    )
+    columns = {"owner": F("heartbeat_id"), "automation": F("automation_id")}
+    return _rows("outage", facts, **columns, start=F("occurred_at"), end=F("ended_at"))
+
+
+# --- what they tell ---
+
+
+def _excluded(slos: Sequence[Slo], rows: Iterable[_Row]) -> dict[int, list[Span]]:
+    """By SLO: its own and its automation's."""
+    of_slo: dict[int | None, list[Span]] = defaultdict(list)
+    of_automation: dict[int | None, list[Span]] = defaultdict(list)
+    for one in rows:
+        (of_slo[one.owner] if one.owner else of_automation[one.automation]).append((one.start, one.end))
+    if not of_slo and not of_automation:
+        return {}
+    return {one.pk: merge([*of_slo[one.pk], *of_automation[one.automation_id]]) for one in slos}
+
+
+def _first_events(rows: Iterable[_Row]) -> dict[int, datetime]:
+    """The first minute with a run; where minutes that old are no longer kept, the first day with one."""
+    found = {}
+    for one in rows:
+        minute, day = one.start, one.end
+        is_older = day is not None and (minute is None or day < floor(minute, DAY))
+        first = day if is_older else minute
+        if first is not None:
+            found[one.automation] = first
+    return found
+
+
+def _violations(slos: Sequence[Slo], rows: Mapping[str, list[_Row]], until: datetime) -> dict[int, list[Violation]]:
+    found: dict[int, list[Violation]] = defaultdict(list)
+    for one in rows.get("downtime", ()):
+        found[one.owner].append(Violation(one.rule, one.start, one.end, one.error, one.version))
+    running, missed, silent = (defaultdict[Any, list[_Row]](list) for _ in range(3))
+    for one in rows.get("running", ()):
+        running[one.automation].append(one)
+    for one in rows.get("outage", ()):
+        missed[one.automation].append(one)
+        silent[one.owner].append(one)
     for slo in slos:
-        for heartbeat, automation, start, end in rows:
-            mine = heartbeat == slo.heartbeat_id if slo.heartbeat_id else automation == slo.automation_id
-            if mine:
-                found[slo.pk].append(Violation(rules.HEARTBEAT, start, end, MISSED))
+        mine = [*_over_limit(slo, running.get(slo.automation_id, ()), until)]
+        if terms.minds_heartbeats(slo):
+            outages = silent.get(slo.heartbeat_id, ()) if slo.heartbeat_id else missed.get(slo.automation_id, ())
+            mine += [Violation(rules.HEARTBEAT, one.start, one.end, MISSED) for one in outages]
+        if mine:
+            found[slo.pk] += mine
+    return found
+
+
+def _over_limit(slo: Slo, running: Iterable[_Row], until: datetime) -> Iterable[Violation]:
+    """Runs that have not ended and are over their limit already."""
+    limit = terms.run_limit(slo) if terms.counts_downtime(slo) else None
+    for one in running if limit else ():
+        if limit and one.start + limit < until:
+            yield Violation(rules.LIMIT, one.start + limit, None, rules.OVER_LIMIT, one.version)
 
 
 def runs_kept_from(automations: Iterable[int]) -> dict[int, datetime]:
@@ -174,4 +231,4 @@ def runs_kept_from(automations: Iterable[int]) -> dict[int, datetime]:
 
 
 def first_event(automation: int) -> datetime | None:
-    return _first_events({automation}).get(automation)
+    return _first_events(_Row(*row[1:]) for row in _first({automation})).get(automation)

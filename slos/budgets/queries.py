@@ -1,26 +1,28 @@
 """Reads for pages, alerts, policies, the exposition and the API. One calculator: whoever shows a figure asks here."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from itertools import accumulate, pairwise
 from zoneinfo import ZoneInfo
 
 from slos.budgets.composites import burn_of_parts, compose_budgets, parts_of
 from slos.budgets.counting import count_runs, counts
 from slos.budgets.engine import Budget, Burn, Cause, Day, Point, Tally, days_of
 from slos.budgets.engine.budgets import MIN_COVERAGE, burn_of, rounded
-from slos.budgets.engine.windows import Window, day_window, window_of
+from slos.budgets.engine.windows import Window, day_window
 from slos.budgets.gathering import Inputs, gather, judged, unpacked
 from slos.budgets.knowledge import know, watermark
 from slos.budgets.readings import Asked, coverage, read
-from slos.models import Slo, SloReading
+from slos.models import Slo, SloPart, SloReading
 from slos.states import SliKind
 
 __all__ = [
+    "Account",
     "Asked",
+    "account",
     "budget",
     "budgets",
     "burn",
@@ -40,7 +42,15 @@ __all__ = [
 SKEW = timedelta(seconds=300)  # clocks of callers may be ahead by so much
 POINTS = 120  # of a burn-down
 STEP = timedelta(minutes=15)
-NOT_READ: Any = (None, None, None, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A budget with how it was used up and because of what."""
+
+    budget: Budget
+    points: list[Point]
+    causes: list[Cause]
 
 
 def budget(slo: Slo, at: datetime) -> Budget:
@@ -49,13 +59,9 @@ def budget(slo: Slo, at: datetime) -> Budget:
 
 
 def budgets(slos: Iterable[Slo], at: datetime) -> dict[int, Budget]:
-    """By SLO. At the present, three queries however many SLOs; in the past a dozen."""
+    """By SLO. At the present, three queries however many SLOs; in the past a few more."""
     wanted = list(slos)
-    parts = parts_of(wanted)
-    plain = {one.pk: one for one in [*wanted, *(part.part for part in parts)] if one.kind != SliKind.COMPOSITE}
-    inputs = _inputs_of(list(plain.values()), at)
-    known = {pk: judged(plain[pk], one, at) for pk, one in inputs.items()}
-    return {**known, **compose_budgets(wanted, parts, known, at)}
+    return _budgets(wanted, parts_of(wanted), at)
 
 
 def tally(slo: Slo, from_at: datetime, until: datetime) -> Tally:
@@ -122,41 +128,35 @@ def days_of_many(slos: Iterable[Slo], first: date, until: date) -> dict[int, lis
     return found
 
 
-def burndown(slo: Slo, at: datetime) -> list[Point]:
-    """How the budget of the window that `at` lies in was used up, to the last instant that was looked at.
+def account(slo: Slo, at: datetime, *, causes: bool = True) -> Account:
+    """The budget of the window that `at` lies in, its burn-down and its causes, from one reading of the buckets.
 
     Each point is 1 - (bad so far / what is allowed as of `at`), so the last one is the budget's own.
     """
-    parts = parts_of([slo]) if slo.kind == SliKind.COMPOSITE else []
-    whole = budget(slo, at)
-    members = [(Fraction(part.weight), part.part, budget(part.part, at)) for part in parts] or [
-        (Fraction(1), slo, whole)
-    ]
-    members = [one for one in members if one[2].is_judged]
+    parts = parts_of([slo])
+    known = _budgets([slo], parts, at)
+    whole = known[slo.pk]
     ends = _steps(whole.window, min(whole.watermark, at))
-    if not members or not ends:
-        return [Point(end, None) for end in (whole.window.start, *ends)]
-    weight = sum((one[0] for one in members), Fraction())
-    spent = [_spend(one, judged_as, [whole.window.start, *ends], at) for _, one, judged_as in members]
-    shares = [
-        sum((m[0] * s[number] for m, s in zip(members, spent, strict=True)), Fraction()) / weight
-        for number in range(len(ends))
+    cuts = [whole.window.start, *ends]
+    members = [(Fraction(part.weight), part.part) for part in parts] or [(Fraction(1), slo)]
+    members = [one for one in members if one[1] == slo or (one[1].pk in known and known[one[1].pk].is_judged)]
+    asked = [Asked(one, start, end, at) for _, one in members for start, end in pairwise(cuts)]
+    read = tallies(asked, causes=causes and not parts)
+    spent = [
+        (weight, known[one.pk], read[number * len(ends) : (number + 1) * len(ends)])
+        for number, (weight, one) in enumerate(members)
     ]
-    return [
-        Point(whole.window.start, Decimal(1)),
-        *(Point(end, rounded(1 - share)) for end, share in zip(ends, shares, strict=True)),
-    ]
+    return Account(whole, _points(cuts, spent), [] if parts else _causes(read))
+
+
+def burndown(slo: Slo, at: datetime) -> list[Point]:
+    """How the budget was used up, to the last instant that was looked at."""
+    return account(slo, at, causes=False).points
 
 
 def spend_by_cause(slo: Slo, at: datetime) -> list[Cause]:
     """What was bad in the window by error class and by version; each kind sums to the spend."""
-    window, end = _window(slo, at)
-    (spent,) = tallies([Asked(slo, window.start, end, at)], causes=True)
-    split = [(*key.partition("|")[::2], bad) for key, bad in spent.causes.items()]
-    return [
-        Cause(kind, value, bad, rounded(Fraction(bad, spent.bad)))
-        for kind, value, bad in sorted(split, key=lambda one: (one[0], -one[2], one[1]))
-    ]
+    return account(slo, at).causes
 
 
 def what_if(slo: Slo, at: datetime, *, target: Decimal | None = None, threshold_ms: int | None = None) -> Budget:
@@ -164,7 +164,7 @@ def what_if(slo: Slo, at: datetime, *, target: Decimal | None = None, threshold_
 
     Another target is exact. A threshold is read from the histogram of durations: true to 1% of the threshold.
     """
-    inputs = gather([slo], at)[slo.pk]
+    inputs = _inputs_of([slo], at)[slo.pk]
     if threshold_ms is not None and slo.automation is not None:
         end = min(inputs.watermark, inputs.window.end)
         runs = counts(slo.automation, inputs.window.start, end)
@@ -176,22 +176,33 @@ def what_if(slo: Slo, at: datetime, *, target: Decimal | None = None, threshold_
 # --- the parts ---
 
 
+def _budgets(wanted: Sequence[Slo], parts: Sequence[SloPart], at: datetime) -> dict[int, Budget]:
+    """Those of the parts, too."""
+    plain = {one.pk: one for one in [*wanted, *(part.part for part in parts)] if one.kind != SliKind.COMPOSITE}
+    inputs = _inputs_of(list(plain.values()), at)
+    known = {pk: judged(plain[pk], one, at) for pk, one in inputs.items()}
+    return {**known, **compose_budgets(wanted, parts, known, at)}
+
+
 def _inputs_of(slos: Sequence[Slo], at: datetime) -> dict[int, Inputs]:
     """As read at the watermark by the sweep, where `at` is not before it and the definition is the same."""
     kept: dict[int, Inputs] = {}
-    rows = SloReading.objects.filter(slo__in=[one.pk for one in slos], at__lte=at).order_by()
-    read = {row[0]: row for row in rows.values_list("slo_id", "version", "at", "window_start", "window_end", "data")}
+    read = _readings(slos)
     for slo in slos:
-        _, version, read_at, start, end, data = read.get(slo.pk, NOT_READ)
-        if version == slo.version and (slo.window_kind == "rolling" or start <= at < end):
-            kept[slo.pk] = unpacked(data, Window(start, end), read_at)
+        one = read.get(slo.pk)
+        if one is None or one.version != slo.version or one.at > at:
+            continue
+        if slo.window_kind == "rolling" or one.window_start <= at < one.window_end:
+            kept[slo.pk] = unpacked(one.data, Window(one.window_start, one.window_end), one.at)
     return {**kept, **gather([one for one in slos if one.pk not in kept], at)}
 
 
-def _window(slo: Slo, at: datetime) -> tuple[Window, datetime]:
-    mark = watermark()
-    end = min(at, mark.at) if mark else at
-    return window_of(slo, end if slo.window_kind == "rolling" else at), end
+def _readings(slos: Sequence[Slo]) -> dict[int, SloReading]:
+    """Those that were read with their SLO (`select_related("reading")`), the others by one query."""
+    found = {one.pk: getattr(one, "reading", None) for one in slos if Slo.reading.is_cached(one)}
+    rest = [one.pk for one in slos if one.pk not in found]
+    asked = SloReading.objects.filter(slo__in=rest) if rest else ()
+    return {pk: one for pk, one in found.items() if one is not None} | {one.slo_id: one for one in asked}
 
 
 def _steps(window: Window, until: datetime) -> list[datetime]:
@@ -205,15 +216,36 @@ def _steps(window: Window, until: datetime) -> list[datetime]:
     return [*ends, until] if until > window.start else []
 
 
-def _spend(slo: Slo, judged_as: Budget, cuts: Sequence[datetime], at: datetime) -> list[Fraction]:
-    """The share of the budget spent up to each cut but the first."""
-    asked = [Asked(slo, start, end, at) for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
-    total, shares = 0, []
-    per_bad = (judged_as.exact_consumed or Fraction()) / judged_as.bad if judged_as.bad else Fraction()
-    for one in tallies(asked):
-        total += one.bad
-        shares.append(total * per_bad)
-    return shares
+def _points(cuts: Sequence[datetime], spent: Sequence[tuple[Fraction, Budget, Sequence[Tally]]]) -> list[Point]:
+    """What remained at each cut, weighted over what has a verdict."""
+    judged_ones = [one for one in spent if one[1].is_judged]
+    if not judged_ones or len(cuts) < 2:
+        return [Point(at, None) for at in cuts]
+    weight = sum((one[0] for one in judged_ones), Fraction())
+    shares = [_running_share(budget, pieces) for _, budget, pieces in judged_ones]
+    together = [
+        sum((one[0] * share for one, share in zip(judged_ones, at_cut, strict=True)), Fraction()) / weight
+        for at_cut in zip(*shares, strict=True)
+    ]
+    return [
+        Point(cuts[0], Decimal(1)),
+        *(Point(at, rounded(1 - share)) for at, share in zip(cuts[1:], together, strict=True)),
+    ]
+
+
+def _running_share(budget: Budget, pieces: Sequence[Tally]) -> list[Fraction]:
+    """The share of the budget spent up to the end of each piece."""
+    per_bad = (budget.exact_consumed or Fraction()) / budget.bad if budget.bad else Fraction()
+    return [bad * per_bad for bad in accumulate(one.bad for one in pieces)]
+
+
+def _causes(pieces: Iterable[Tally]) -> list[Cause]:
+    spent = Tally.sum(pieces)
+    split = [(*key.partition("|")[::2], bad) for key, bad in spent.causes.items()]
+    return [
+        Cause(kind, value, bad, rounded(Fraction(bad, spent.bad)))
+        for kind, value, bad in sorted(split, key=lambda one: (one[0], -one[2], one[1]))
+    ]
 
 
 def _is_piece(part: object, piece: Asked, whole: Asked) -> bool:

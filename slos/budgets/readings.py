@@ -15,17 +15,16 @@ from slos.budgets.engine import Span, Tally, Window, cut, merge, seconds, withou
 from slos.budgets.engine.buckets import ceil, cover, floor
 from slos.budgets.engine.violations import HEARTBEAT, MISSED, add_up
 from slos.budgets.knowledge import Known
+from slos.budgets.spans import Stretch
 from slos.models import Slo
 from slos.states import SliKind
 
-SUMS = (
-    "SELECT k.mark, SUM(b.valid), SUM(b.bad), COUNT(*) FROM {spans} JOIN slos_slibucket b "
-    "ON b.slo_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until GROUP BY k.mark"
+JOIN = (
+    "FROM {spans} JOIN slos_slibucket b "
+    "ON b.slo_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until"
 )
-CAUSES = (
-    "SELECT k.mark, b.causes FROM {spans} JOIN slos_slibucket b "
-    "ON b.slo_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until WHERE b.bad > 0"
-)
+SUMS = f"SELECT k.mark, SUM(b.valid), SUM(b.bad), COUNT(*), NULL {JOIN} GROUP BY k.mark"
+ROWS = f"SELECT k.mark, b.valid, b.bad, 1, CASE WHEN b.bad > 0 THEN b.causes END {JOIN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Asked:
 
 
 def read(asked: Sequence[Asked], known: Known, *, causes: bool = False) -> list[Tally]:
-    """The tallies in order. With `causes` the spend is told apart, which reads every bucket with something bad."""
+    """The tallies in order, by one statement. With `causes` the spend is told apart, which reads bucket by bucket."""
     times = [_time_of(one, known) for one in asked]
     tallies = [Tally(excluded=time.excluded, unmeasured=time.unmeasured) for time in times]
     for number, (one, time) in enumerate(zip(asked, times, strict=True)):
@@ -48,7 +47,6 @@ def read(asked: Sequence[Asked], known: Known, *, causes: bool = False) -> list[
         elif one.slo.kind == SliKind.HIT_RATE:
             tallies[number] += _hit_rate(one.slo, time.counted, known.up_to(one.at))
     _add_buckets(tallies, asked, times, known, causes)
-    _add_silence(tallies, asked, times, known)
     return tallies
 
 
@@ -102,18 +100,29 @@ def _downtime(one: Asked, time: _Time, known: Known, so_far: Tally) -> Tally:
 def _add_buckets(
     tallies: list[Tally], asked: Sequence[Asked], times: Sequence[_Time], known: Known, causes: bool
 ) -> None:
-    stretches = [
+    """The second half of the marks asks how many slices of the silent stretches had events."""
+    silent, half = _silent_stretches(asked, times, known), len(asked)
+    wanted = _counted_stretches(asked, times, known)
+    wanted += [(mark + half, slo, width, start, end) for mark, slo, width, start, end in silent]
+    spoken: dict[int, int] = {}
+    for mark, valid, bad, count, spent in spans.fetch(ROWS if causes else SUMS, wanted):
+        if mark < half:
+            tallies[mark] += Tally(int(valid), int(bad), causes=decoded(spent) if spent else {})
+        else:
+            spoken[mark - half] = spoken.get(mark - half, 0) + count
+    for number, count in _slices_of(silent).items():
+        lost = (count - spoken.get(number, 0)) * terms.base_width(asked[number].slo)
+        tallies[number] += Tally(lost, lost, causes={f"error|{MISSED}": lost, "version|": lost} if lost else {})
+
+
+def _counted_stretches(asked: Sequence[Asked], times: Sequence[_Time], known: Known) -> list[Stretch]:
+    return [
         (number, one.slo.pk, run.width, run.start, run.end)
         for number, (one, time) in enumerate(zip(asked, times, strict=True))
         if terms.has_buckets(one.slo)
         for start, end in time.counted
         for run in cover(start, min(end, _judged_until(one, known)), terms.base_width(one.slo))
     ]
-    for number, valid, bad, _ in spans.fetch(SUMS, stretches):
-        tallies[number] += Tally(int(valid), int(bad))
-    if causes:
-        for number, spent in spans.fetch(CAUSES, stretches):
-            tallies[number] += Tally(causes=decoded(spent))
 
 
 def _judged_until(one: Asked, known: Known) -> datetime:
@@ -122,21 +131,21 @@ def _judged_until(one: Asked, known: Known) -> datetime:
     return floor(end, terms.base_width(one.slo)) if terms.counts_slices(one.slo) else end
 
 
-def _add_silence(tallies: list[Tally], asked: Sequence[Asked], times: Sequence[_Time], known: Known) -> None:
+def _silent_stretches(asked: Sequence[Asked], times: Sequence[_Time], known: Known) -> list[Stretch]:
     """Slices without events during a missed heartbeat are bad; without a heartbeat they are nothing."""
-    stretches, slices = [], dict[int, int]()
-    for number, (one, time) in enumerate(zip(asked, times, strict=True)):
-        if not terms.counts_slices(one.slo) or one.slo.pk not in known.violations:
-            continue
-        width = terms.base_width(one.slo)
-        for start, end in _silent(one, time, known, width):
-            slices[number] = slices.get(number, 0) + (end - start) // timedelta(seconds=width)
-            stretches.append((number, one.slo.pk, width, start, end))
-    spoken = {number: count for number, _, _, count in spans.fetch(SUMS, stretches)}
-    for number, count in slices.items():
-        lost = (count - spoken.get(number, 0)) * terms.base_width(asked[number].slo)
-        spent = {f"error|{MISSED}": lost, "version|": lost} if lost else {}
-        tallies[number] += Tally(lost, lost, causes=spent)
+    return [
+        (number, one.slo.pk, terms.base_width(one.slo), start, end)
+        for number, (one, time) in enumerate(zip(asked, times, strict=True))
+        if terms.counts_slices(one.slo) and one.slo.pk in known.violations
+        for start, end in _silent(one, time, known, terms.base_width(one.slo))
+    ]
+
+
+def _slices_of(stretches: Iterable[Stretch]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for number, _, width, start, end in stretches:
+        found[number] = found.get(number, 0) + (end - start) // timedelta(seconds=width)
+    return found
 
 
 def _silent(one: Asked, time: _Time, known: Known, width: int) -> list[Span]:

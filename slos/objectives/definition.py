@@ -1,13 +1,15 @@
 """What an SLO says, as a value: what people type, what versions keep, what the columns hold."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
 from handoffs.models import Rule
 from opsportal.catalog.models import Automation
+from opsportal.catalog.registry import is_read
 from opsportal.identity.models import Team
-from slos.models import Heartbeat, Slo
+from slos.models import Heartbeat, Slo, SloPart
 from slos.states import SliKind
 
 # A change of these changes which events count, or when: what was counted before has to be counted again.
@@ -75,6 +77,8 @@ COLUMNS = tuple(one.name for one in fields(Definition) if one.name != "parts")
 
 def definition_of(slo: Slo) -> Definition:
     """The present definition of an SLO."""
-    rows = slo.parts.select_related("part") if slo.kind == SliKind.COMPOSITE and slo.pk else ()
+    rows: Iterable[SloPart] = ()
+    if slo.kind == SliKind.COMPOSITE and slo.pk:
+        rows = slo.parts.all() if is_read(slo, "parts") else slo.parts.select_related("part")
     parts = tuple(Part(one.part, one.weight.normalize()) for one in rows)
     return Definition(**{name: getattr(slo, name) for name in COLUMNS}, parts=parts)
