@@ -64,6 +64,15 @@ def left(budget: Budget) -> str:
     return percent(budget.remaining) if budget.is_judged else "–"
 
 
+def left_in_words(budget: Budget) -> str:
+    """`75.2% left`, `overspent by 103%`."""
+    if not budget.is_judged or budget.remaining is None:
+        return "– left"
+    if budget.remaining < 0:
+        return f"overspent by {percent(-budget.remaining)}"
+    return f"{percent(budget.remaining)} left"
+
+
 def bar(budget: Budget) -> float:
     """The width of the bar of what remains: never below nothing, never above all."""
     return float(min(max(budget.remaining or Decimal(0), Decimal(0)), Decimal(1)) * 100)
@@ -130,7 +139,12 @@ def what_if_sentence(slo: Slo, target: Decimal, told: Budget) -> str:
     if told.remaining is None or not told.is_judged:
         return f"With {plain(target)}% there would be no verdict either: {told.reason or 'nothing was valid'}."
     word = VERDICTS[told.state][0]
-    return f"With {plain(target)}% this window would be {word}: {percent(told.remaining)} of the budget left."
+    return f"With {plain(target)}% this window would be {word}: {_outcome(told)}."
+
+
+def _outcome(told: Budget) -> str:
+    remaining = told.remaining or Decimal(0)
+    return f"overspent by {percent(-remaining)}" if remaining < 0 else f"{percent(remaining)} of the budget left"
 
 
 def as_of(at: datetime, budget: Budget) -> str:

@@ -90,8 +90,8 @@ JOURNEYS = (
             Starter(
                 "sent",
                 "Lifecycle Nurture sent in time",
-                "95% of e-mails are sent within 15 minutes of their trigger: counted from `occurred_at` of a run, or "
-                "from its start.",
+                "95% of e-mails are sent within 15 minutes of their trigger: a run counts from when its trigger "
+                "happened, or from its start.",
                 _events("freshness", "95", 15 * MINUTE),
             ),
         ),

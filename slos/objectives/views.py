@@ -90,8 +90,10 @@ def own_sheet(request: HttpRequest, slug: str) -> HttpResponseBase:
 @scope_required(READ)
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
     """One objective: what it says, how it stands, why, and what another target would have given."""
-    slo, now = _slo(request, slug), clock.now()
-    budget, principal = budgets.budget(slo, now), principal_of(request)
+    now, principal = clock.now(), principal_of(request)
+    slo = found(lambda: queries.get_for_page(slug, principal=principal, now=now))
+    account = budgets.account(slo, now)
+    budget = account.budget
     badge, tone = pages.verdict(budget)
     definition = definition_of(slo)
     alerts = thresholds.of(slo)
@@ -104,15 +106,15 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "budget": budget,
         "figures": pages.figures(slo, budget),
         "as_of": pages.as_of(now, budget),
-        "picture": pages.picture(budgets.burndown(slo, now), ZoneInfo(timezone.get_current_timezone_name())),
-        "causes": pages.cause_tables(budgets.spend_by_cause(slo, now), budget),
+        "picture": pages.picture(account.points, ZoneInfo(timezone.get_current_timezone_name())),
+        "causes": pages.cause_tables(account.causes, budget),
         "lines": list(formula.lines(slo, budget)),
         "in_words": words.in_words(definition),
         "alerts": alerts,
-        "facts": Fact.objects.going_on().filter(slo=slo)[:5],
+        "facts": Fact.objects.going_on().filter(slo=slo)[:5] if slo.has_facts else (),
         "exclusions": [_exclusion(one, now) for one in queries.list_exclusions(slo)[:8]],
         "versions": queries.list_versions(slo)[:8],
-        "waiting": approvals.list_waiting("slo", slo.slug, now),
+        "waiting": approvals.list_waiting("slo", slo.slug, now) if slo.has_waiting else (),
         "what_if": form,
         "told": told,
         "may_write": queries.may_write(principal, slo.automation),
@@ -230,7 +232,7 @@ def panel(request: HttpRequest, automation: Any, now: datetime) -> dict[str, Any
     worst = next((one for one in rows if one[1].is_judged), None)
     zone = ZoneInfo(timezone.get_current_timezone_name())
     return {
-        "rows": [(slo, one, pages.verdict(one), pages.left(one)) for slo, one in rows],
+        "rows": [(slo, one, pages.verdict(one), pages.left_in_words(one)) for slo, one in rows],
         "picture": pages.picture(budgets.burndown(worst[0], now), zone) if worst else None,
         "worst": worst[0] if worst else None,
         "may_write": queries.may_write(principal_of(request), automation),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 
 from opsportal.catalog.models import Automation, Freeze
 from opsportal.catalog.states import AutomationState
@@ -14,7 +14,7 @@ from opsportal.identity.actors import Principal
 from opsportal.web import words as web
 from slos.budgets import queries as budgets
 from slos.budgets.engine import Budget, RunCounts
-from slos.models import Decision, QueueGauge, Run, RunBucket, Slo
+from slos.models import Decision, QueueGauge, Run, RunBucket, Slo, Watermark
 from slos.policy.queries import list_decisions
 from slos.policy.rules import Verdict
 from slos.policy.scope import holds_back
@@ -55,6 +55,10 @@ class Line:
     @property
     def left(self) -> str:
         return words.left(self.budget)
+
+    @property
+    def left_in_words(self) -> str:
+        return words.left_in_words(self.budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +231,9 @@ class Trouble:
         return _span(self.counts.p95)
 
 
-def troubles(automations: Sequence[Automation], at: datetime) -> list[Trouble]:
+def troubles(automations: Sequence[Automation], at: datetime, mark: Watermark | None) -> list[Trouble]:
     """In the order given: durations, retries, errors, what waits and what runs."""
-    counted = budgets.count_runs(automations, at - DAY, at, details=True)
-    queues = {one.automation_id: one for one in QueueGauge.objects.filter(automation__in=automations)}
+    counted = budgets.count_runs(automations, at - DAY, at, details=True, mark=mark)
     running = dict(
         Run.objects.filter(automation__in=automations, status=RunStatus.RUNNING.value, started_at__gte=at - 7 * DAY)
         .order_by()
@@ -243,7 +246,7 @@ def troubles(automations: Sequence[Automation], at: datetime) -> list[Trouble]:
             one,
             counted[one.pk],
             running.get(one.pk, 0),
-            queues.get(one.pk),
+            getattr(one, "queue_gauge", None),  # read with it
             failures.get(one.pk),
             sorted(counted[one.pk].errors.items(), key=lambda item: (-item[1], item[0]))[:3],
         )
@@ -251,24 +254,26 @@ def troubles(automations: Sequence[Automation], at: datetime) -> list[Trouble]:
     ]
 
 
-def by_failures(principal: Principal | None, at: datetime, name: str = "") -> list[tuple[Automation, RunCounts]]:
-    """Automations in service, those first that failed most in the last 24 hours."""
-    rows = Automation.objects.visible_to(principal).exclude(state=AutomationState.RETIRED.value).order_by("name")
+def by_failures(
+    principal: Principal | None, at: datetime, mark: Watermark | None, name: str = ""
+) -> list[tuple[Automation, RunCounts]]:
+    """Automations in service with their queues, those first that failed most in the last 24 hours."""
+    rows = Automation.objects.visible_to(principal).exclude(state=AutomationState.RETIRED.value)
+    rows = rows.select_related("queue_gauge").order_by("name")
     automations = list(rows.filter(name__icontains=name) if name else rows)
-    counted = budgets.count_runs(automations, at - DAY, at)
+    counted = budgets.count_runs(automations, at - DAY, at, mark=mark)
     found = [(one, counted[one.pk]) for one in automations]
     return sorted(found, key=lambda pair: (-pair[1].failed, -pair[1].retries, pair[0].name))
 
 
 def _last_failures(automations: Sequence[Automation], at: datetime) -> dict[int, Run]:
-    """By automation, within the last day: two queries."""
+    """By automation, within the last day."""
     failed = Run.objects.filter(
         automation=OuterRef("pk"), status=RunStatus.FAILED.value, finished_at__gte=at - DAY, finished_at__lte=at
     ).order_by("-finished_at")
     found = Automation.objects.filter(pk__in=[one.pk for one in automations]).order_by()
-    keys = found.annotate(failed_run=Subquery(failed.values("pk")[:1])).values_list("failed_run", flat=True)
-    runs = Run.objects.filter(pk__in=[key for key in keys if key]).order_by(F("pk").desc())
-    return {run.automation_id: run for run in runs}
+    keys = found.annotate(failed_run=Subquery(failed.values("pk")[:1])).values("failed_run")
+    return {run.automation_id: run for run in Run.objects.filter(pk__in=keys).order_by()}
 
 
 def _span(milliseconds: int | None) -> str:

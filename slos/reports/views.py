@@ -21,6 +21,7 @@ from opsportal.web import charts
 from opsportal.web import words as web
 from opsportal.web.actions import Done, post_action, say
 from opsportal.web.forms import refuse
+from slos.budgets import queries as budgets
 from slos.models import ShareLink
 from slos.policy import words as policy_words
 from slos.reports import links as share_links
@@ -115,9 +116,10 @@ def executive_page(request: HttpRequest) -> HttpResponse:
 def debug_page(request: HttpRequest) -> HttpResponse:
     """`/debug/`: what failed, retried and waits, of the last 24 hours."""
     now, name = clock.now(), request.GET.get("q", "").replace("\x00", "")[:100]
-    ranked = queries.by_failures(principal_of(request), now, name)
+    mark = budgets.watermark()
+    ranked = queries.by_failures(principal_of(request), now, mark, name)
     page = Paginator(ranked, DEBUGGED).get_page(request.GET.get("page"))
-    troubles = queries.troubles([automation for automation, _ in page.object_list], now)
+    troubles = queries.troubles([automation for automation, _ in page.object_list], now, mark)
     failed = sum(counts.failed for _, counts in ranked)
     failing = sum(1 for _, counts in ranked if counts.failed)
     context = {

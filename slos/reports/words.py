@@ -44,10 +44,21 @@ def window_words(slo: Slo) -> str:
 
 
 def left(budget: Budget) -> str:
-    """How much remains, as a percentage; overspent ones are below nought."""
+    """How much remains, as a percentage for a column of numbers; overspent ones are below nought."""
+    return "–" if budget.remaining is None else _percent(budget.remaining).replace("-", "−")
+
+
+def left_in_words(budget: Budget) -> str:
+    """`75% left`, `overspent by 103%`."""
     if budget.remaining is None:
-        return "–"
-    return f"{(budget.remaining * 100).quantize(Decimal(1), ROUND_HALF_UP):f}%"
+        return "– left"
+    return (
+        f"overspent by {_percent(-budget.remaining)}" if budget.remaining < 0 else f"{_percent(budget.remaining)} left"
+    )
+
+
+def _percent(share: Decimal) -> str:
+    return f"{(share * 100).quantize(Decimal(1), ROUND_HALF_UP):f}%"
 
 
 def short(value: Decimal | None) -> str:

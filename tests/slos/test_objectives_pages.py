@@ -216,7 +216,7 @@ def test_time_is_left_out_and_counts_again(slo: Slo, owner: Person):
 def test_the_automation_shows_its_budgets(slo: Slo, owner: Person):
     page = text_of(owner, "/automations/lead-router/")
     assert "Router succeeds" in page
-    assert "−100% left" in page
+    assert "overspent by 100%" in page
 
 
 def test_every_starter_is_a_sound_definition():
