@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from opsportal.api.permissions import KnownPermission
 
 Schema = dict[str, Any]
+MOST_ON_A_PAGE = 20  # operations; some twenty are 90 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,16 @@ def sections(schema: Schema) -> list[Section]:
         for method, operation in methods.items():
             shown = _operation(schema, address, method, operation)
             groups.setdefault(operation["tags"][0], []).append(shown)
-    return [Section(name, operations) for name, operations in groups.items()]
+    return [section for name, operations in groups.items() for section in _pages(name, operations)]
+
+
+def _pages(name: str, operations: list[Operation]) -> Iterator[Section]:
+    """A resource with many operations takes several pages of about the same length."""
+    count = -(-len(operations) // MOST_ON_A_PAGE)
+    size = -(-len(operations) // count)
+    for number in range(count):
+        part = operations[number * size : (number + 1) * size]
+        yield Section(f"{name}-{number + 1}" if number else name, part)
 
 
 def _operation(schema: Schema, address: str, method: str, operation: Schema) -> Operation:

@@ -127,8 +127,10 @@ class SloViewSet(BudgetActions, ResourceViewSet):
     def propose(self, request: Request) -> Response:
         """Ask an ops lead or the owner for a new SLO, or for another definition of one. People only."""
         values, person = self.body(), principal_of(request)
-        if not isinstance(person, Person) or not (queries.may_propose(person) or queries.may_write(person)):
-            raise Forbidden("not_yours", "Analysts propose SLOs, signed in.")
+        if not isinstance(person, Person):
+            raise Forbidden("needs_a_person", "Analysts propose SLOs, signed in.")
+        if not (queries.may_propose(person) or queries.may_write(person)):
+            raise Forbidden("not_yours", "Analysts propose SLOs; ops leads and owners write them.")
         slug, reason = values.pop("slug"), values.pop("reason", "")
         slo = self.get_queryset().filter(slug=slug).first()
         definition = self._read({**(to_document(slo) if slo else {}), "slug": slug, **values})

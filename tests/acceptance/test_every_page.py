@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 MAX_BYTES = 100_000
 HELD: set[str] = set()  # pages that axe has seen: it need not look again for another role
-LINKS = "[...document.querySelectorAll('a[href], form[method=get][action]')].map(a => a.href || a.action)"
+LINKS = """[...document.querySelectorAll('a[href], form[method=get][action]')]
+    .map(one => new URL(one.getAttribute('href') || one.getAttribute('action'), location).href)"""
 # At least these must have been reached, whoever adds or removes links.
 EXPECTED = {
     "ops_lead": {
@@ -46,7 +47,7 @@ ELSEWHERE = ("/api/", "/static/", "/logout", "/admin/logout", "/admin/jsi18n")
 def route(path: str) -> str | None:
     """The page a path leads to: one visit each is enough. Downloads and the way out are no pages."""
     parts = urlsplit(path)
-    if "format=csv" in parts.query or parts.path.startswith(ELSEWHERE) or parts.path.endswith(".csv"):
+    if "format=csv" in parts.query or parts.path.startswith(ELSEWHERE) or parts.path.endswith((".csv", ".json")):
         return None
     try:
         match = resolve(parts.path)

@@ -153,7 +153,7 @@ def test_a_token_proposes_no_tier(client: Client):
     headers = bearer(make_token("admin")[1])
     body = {"tier": "P0", "reason": REASON}
     answer = client.post("/api/v1/automations/router/tier/", body, content_type="application/json", headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (403, "people_only")
+    assert (answer.status_code, answer.json()["code"]) == (403, "needs_a_person")
 
 
 def test_the_page_of_the_test_proposes_what_it_found(ops_lead: Person):

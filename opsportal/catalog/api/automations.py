@@ -187,7 +187,7 @@ class AutomationViewSet(ResourceViewSet):
         """Propose a tier to the other side, which decides on the page of the approval. People only."""
         automation, person, body = self.get_object(), principal_of(request), self.body()
         if not isinstance(person, Person):
-            raise Forbidden("people_only", "People agree on a tier: sign in to propose one.")
+            raise Forbidden("needs_a_person", "People agree on a tier: sign in to propose one.")
         approval = tiers.propose_tier(automation, **body, requested_by=person, now=self.now)
         shown = {"approval": approval.pk, "state": approval.state_at(self.now), "expires_at": approval.expires_at}
         return Response(parts.ProposedSerializer(shown).data, status=201)

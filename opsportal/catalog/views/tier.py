@@ -61,7 +61,7 @@ def _propose(request: HttpRequest, automation: Automation, form: TierForm) -> Ht
     def propose(request: HttpRequest) -> Done:
         person = principal_of(request)
         if not isinstance(person, Person):
-            raise Forbidden("people_only", "People agree on a tier.")
+            raise Forbidden("needs_a_person", "People agree on a tier.")
         tiers.propose_tier(automation, **form.cleaned_data, requested_by=person, now=clock.now())
         return Done("The other side has been asked.", url=reverse("catalog:tier", args=[automation.slug]), tone="calm")
 

@@ -112,9 +112,9 @@ class FreezeViewSet(ResourceViewSet):
 
     queryset = Freeze.objects.none()
     serializer_class = FreezeSerializer
-    read_scope = "slos:read"
+    read_scope, write_scope = "slos:read", "slos:write"
     # Whose automation it is decides: the operations check that. A program asks for nothing and commits to nothing.
-    action_scopes = {"override": "slos:read", "acknowledge": "slos:read"}
+    person_scopes = {"override": "slos:read", "acknowledge": "slos:read"}
     filter_fields = {"scope": "scope", "team": "team__slug", "automation": "automation__slug", "kind": "kind"}
     query_fields = {"list": {"in_force": drf.BooleanField(required=False, help_text="Only what holds back now.")}}
     default_ordering = "-from_at"
