@@ -41,6 +41,7 @@ __all__ = [
 
 SKEW = timedelta(seconds=300)  # clocks of callers may be ahead by so much
 POINTS = 120  # of a burn-down
+COHORTS = 12  # of one of hit rates, each point of which is a cohort of its own to count
 STEP = timedelta(minutes=15)
 
 
@@ -136,10 +137,11 @@ def account(slo: Slo, at: datetime, *, causes: bool = True) -> Account:
     parts = parts_of([slo])
     known = _budgets([slo], parts, at)
     whole = known[slo.pk]
-    ends = _steps(whole.window, min(whole.watermark, at))
-    cuts = [whole.window.start, *ends]
     members = [(Fraction(part.weight), part.part) for part in parts] or [(Fraction(1), slo)]
     members = [one for one in members if one[1] == slo or (one[1].pk in known and known[one[1].pk].is_judged)]
+    points = COHORTS if any(one.kind == SliKind.HIT_RATE for _, one in members) else POINTS
+    ends = _steps(whole.window, min(whole.watermark, at), points)
+    cuts = [whole.window.start, *ends]
     asked = [Asked(one, start, end, at) for _, one in members for start, end in pairwise(cuts)]
     read = tallies(asked, causes=causes and not parts)
     spent = [
@@ -205,9 +207,9 @@ def _readings(slos: Sequence[Slo]) -> dict[int, SloReading]:
     return {pk: one for pk, one in found.items() if one is not None} | {one.slo_id: one for one in asked}
 
 
-def _steps(window: Window, until: datetime) -> list[datetime]:
-    """Up to 120 instants after the window's start, at whole quarters of an hour, the last one `until`."""
-    length = (window.end - window.start) / POINTS
+def _steps(window: Window, until: datetime, points: int) -> list[datetime]:
+    """Up to so many instants after the window's start, at whole quarters of an hour, the last one `until`."""
+    length = (window.end - window.start) / points
     step = max(STEP, STEP * -(-length // STEP))
     ends, end = [], window.start + step
     while end < until:
