@@ -114,11 +114,11 @@ def _team_of(news: News) -> Team | None:
     return next((one.team for one in holders if one is not None and one.team is not None), None)
 
 
-def address_of(fact: Fact) -> str:
-    """The page of what a fact is about."""
+def address_of(fact: Fact, *, telemetry: bool = True) -> str:
+    """The page of what a fact is about. Without `telemetry` one that leadership may read, too."""
     if fact.slo is not None:
         return fact.slo.get_absolute_url()
-    if fact.heartbeat is not None:
+    if fact.heartbeat is not None and telemetry:
         return f"/heartbeats/{fact.heartbeat.slug}/"
     return f"/automations/{fact.automation.slug}/" if fact.automation else "/"
 

@@ -104,6 +104,14 @@ class WatchForm(web.Form):
     reason = forms.CharField(label="Why", max_length=240, required=False)
 
 
+class LeadershipFactTable(FactTable):
+    """The same for whoever reads verdicts and no telemetry: no row leads to a heartbeat."""
+
+    sentence = tables.Column(
+        "What", primary=True, linkify=lambda record: address_of(record, telemetry=False), orderable=False
+    )
+
+
 @scope_required(READ)
 def list_view(request: HttpRequest) -> HttpResponseBase:
     """`/facts/`: newest first; `?state=now` what goes on."""
@@ -111,7 +119,7 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
     return list_page(
         request,
         queryset=queries.list_facts(principal).order_by("-occurred_at", "-pk"),
-        table_class=FactTable,
+        table_class=FactTable if may(request, "heartbeats:read") else LeadershipFactTable,
         filter_class=FactFilterSet,
         title="What is wrong",
         context={"sentence": "Outages, burns, stuck runs and what is unusual, as the portal noticed them."},
@@ -153,6 +161,7 @@ def panel(request: HttpRequest, automation: Automation, now: datetime) -> dict[s
     """What is wrong with an automation now, on its page."""
     if not may(request, READ):
         return None
-    facts = [(fact, address_of(fact)) for fact in queries.list_going_on(automation)]
+    telemetry = may(request, "heartbeats:read")
+    facts = [(fact, address_of(fact, telemetry=telemetry)) for fact in queries.list_going_on(automation)]
     may_set = may_write(principal_of(request), automation)
     return {"facts": facts, "may_set": may_set} if facts or may_set else None

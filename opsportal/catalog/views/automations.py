@@ -65,6 +65,7 @@ def automation_page(request: HttpRequest, slug: str) -> HttpResponseBase:
         "cost": pages.cost_of(automation),
         "switches": list(automation.switches.all()[:12]) if automation.has_switches else [],
         "panels": registry.panels_of(request, automation, now),
+        "may_see_trail": principal is not None and principal.allows("audit:read"),
         "history": pages.steps_of(audit.entries_of("automation", automation.slug).reverse()[:SHOWN_STEPS]),
         "word": tables.word_at(automation, now),
         "tone": tables.tone_at(automation, now),
