@@ -211,3 +211,16 @@ def test_sweeping_twice_changes_nothing():
     DirtyMinute.objects.create(automation=automation, minute=T + timedelta(minutes=3))
     sweep(END)
     assert kept() == before
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 1, 59, 60])
+@pytest.mark.parametrize("boundary", [timedelta(minutes=15), timedelta(hours=1), timedelta(hours=2)])  # then midnight
+def test_what_has_just_been_added_up_is_there_in_the_minute_before_wider_buckets_end(boundary: timedelta, seconds: int):
+    automation = make_automation()
+    slo = make_slo(automation=automation)
+    now = T + boundary - timedelta(seconds=seconds)
+    make_runs([a_run(automation, ended=now - timedelta(minutes=5)) for _ in range(25)], now=now)
+    sweep(now)
+    day = T.replace(hour=0)
+    assert queries.counts(automation, day, day + timedelta(days=1)).succeeded == 25
+    assert (queries.tally(slo, day, now).valid, queries.budget(slo, now).valid) == (25, 25)

@@ -39,24 +39,28 @@ def chain_of(base: int) -> tuple[int, ...]:
 
 
 def cover(start: datetime, end: datetime, base: int = MINUTE) -> list[Run]:
-    """The fewest buckets that make up [start, end): narrow ones at the edges, wide ones between."""
+    """The fewest buckets that make up [start, end): narrow ones at the edges, wide ones between.
+
+    A wide one that `end` lies in is left to narrow ones: it need not be added up yet.
+    """
     first, last = ceil(start, base), ceil(end, base)
-    return sorted(_cover(first, last, chain_of(base)), key=lambda one: one.start)
+    return sorted(_cover(first, last, end, chain_of(base)), key=lambda one: one.start)
 
 
-def _cover(start: datetime, end: datetime, widths: tuple[int, ...]) -> Iterator[Run]:
+def _cover(start: datetime, end: datetime, over: datetime, widths: tuple[int, ...]) -> Iterator[Run]:
+    """[start, end) in buckets of these widths; all but the narrowest end by `over`."""
     if start >= end:
         return
     width, wider = widths[0], widths[1:]
     if not wider:
         yield Run(width, start, end)
         return
-    inner, outer = ceil(start, wider[0]), floor(end, wider[0])
+    inner, outer = ceil(start, wider[0]), floor(min(end, over), wider[0])
     if inner >= outer:
         yield Run(width, start, end)
         return
     if start < inner:
         yield Run(width, start, inner)
-    yield from _cover(inner, outer, wider)
+    yield from _cover(inner, outer, over, wider)
     if outer < end:
         yield Run(width, outer, end)
