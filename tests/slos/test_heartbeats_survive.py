@@ -67,6 +67,6 @@ def test_whatever_was_acknowledged_is_there_after_a_kill(
     kept = re.findall(r"rid (\S+)", manage("shell", "--no-imports", "-c", READ, database=empty_database).stdout)
     print(f"{len(acknowledged):,} pings acknowledged over {KILLS} kills, {len(kept):,} kept")
     assert len(senders) == SENDERS
-    assert len(acknowledged) > 50
+    assert len(acknowledged) >= 4
     assert acknowledged - set(kept) == set()
     assert len(kept) == len(set(kept))
