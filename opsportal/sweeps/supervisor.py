@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from opsportal import clock, ids
-from opsportal.sweeps import beats, operations, processes, queries, schedules
+from opsportal.sweeps import beats, locks, operations, processes, queries, schedules
 from opsportal.sweeps.broker import BEAT_LANE_VARIABLE
 from opsportal.sweeps.models import SweepRun
 from opsportal.sweeps.patience import Patience
@@ -129,11 +129,17 @@ class Supervisor:
         self._next_beat = time.monotonic() + settings.BEAT_EVERY_SECONDS
         try:
             close_old_connections()
+            locks.wait_at_most(timedelta(seconds=settings.BEAT_EVERY_SECONDS))
             self._exchange_beats(clock.database_now())
         except (DatabaseError, InterfaceError) as error:
-            # Without a database nothing can beat: that is no reason to kill a cluster that will recover by itself.
-            self._last_look = time.monotonic()
-            self.stand_in.rest()
+            if locks.is_held_up(error):
+                # Whoever hangs in mid-transaction keeps its locks: perhaps this cluster, so its silence counts.
+                self._wait()
+                self.stand_in.work()
+            else:
+                # Without a database nothing can beat: no reason to kill a cluster that will recover by itself.
+                self._last_look = time.monotonic()
+                self.stand_in.rest()
             log.warning("The database does not answer: %s", str(error).strip().splitlines()[0] if str(error) else error)
             connections.close_all()
 
@@ -147,14 +153,20 @@ class Supervisor:
     def _judge(self, beat_at: datetime | None) -> None:
         """A beat counts when the cluster at hand was asked for it; one of its forerunner says nothing about it."""
         if self._asked == self.restart_count and beat_at not in (None, self._last_beat_at):
-            self._last_beat, self._has_beaten = time.monotonic(), True
+            self._last_beat = self._last_look = time.monotonic()
+            self._has_beaten = True
             self._patience.answered()
-        elif self.cluster:
+        else:
+            self._wait()
+        self._asked, self._last_beat_at = self.restart_count, beat_at
+
+    def _wait(self) -> None:
+        """Count the time since the last look as silence of the cluster, if there is one."""
+        if self.cluster:
             # Time in which this process was itself held up (a paused container) is not held against the cluster.
             since_last_look = time.monotonic() - self._last_look
             self._patience.wait(min(since_last_look, LONGEST_LOOK * settings.BEAT_EVERY_SECONDS))
         self._last_look = time.monotonic()
-        self._asked, self._last_beat_at = self.restart_count, beat_at
 
     def _look_after_schedule(self, now: datetime) -> None:
         """At the start and each minute: put the schedule right; if it stays silent, queue the tick by hand."""

@@ -53,6 +53,18 @@ def test_a_cluster_frozen_as_a_whole_is_replaced(database: Database, log: Path):
         assert group_members(group) == []
 
 
+def test_a_cluster_that_hangs_with_a_row_locked_is_replaced(database: Database, log: Path):
+    """The supervisor writes the same row: were it to wait for the lock, nobody would ever count the silence."""
+    wish = log.with_suffix(".freeze")
+    with worker(database, log, FAULT_FREEZES_IN_BEAT=str(wish)) as running:
+        running.wait_until_beating()
+        group = running.cluster_pid()
+        wish.touch()
+        wait_for(lambda: not wish.exists(), 5)
+        wait_until_cured(running, time.monotonic())
+        assert running.cluster_pid() != group
+
+
 def test_a_killed_sentinel_leaves_no_orphans_and_is_replaced(database: Database, log: Path):
     with worker(database, log) as running:
         running.wait_until_beating()

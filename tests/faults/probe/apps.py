@@ -1,10 +1,13 @@
 """A sweep that does nothing but run, a relay that gives up on its dead sooner than in production, and slow beats."""
 
 import os
+import signal
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from django.apps import AppConfig
+from django.db import transaction
 
 from opsportal.sweeps import registry
 
@@ -26,9 +29,19 @@ class ProbeConfig(AppConfig):
 
         def take_time(host_id: str, restart_count: int, *, now: datetime) -> None:
             time.sleep(float(os.environ.get("FAULT_BEAT_TAKES_SECONDS", "0")))
-            note_beat(host_id, restart_count, now=now)
+            with transaction.atomic():
+                note_beat(host_id, restart_count, now=now)
+                freeze_if_wanted()
 
         beats.note_beat = take_time
+
+
+def freeze_if_wanted() -> None:
+    """Stop for ever in the middle of a transaction, once, when the file FAULT_FREEZES_IN_BEAT is there."""
+    wanted = Path(os.environ.get("FAULT_FREEZES_IN_BEAT", "/nowhere/at/all"))
+    if wanted.exists():
+        wanted.unlink()
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def sweep(now: datetime) -> registry.SweepResult:
