@@ -120,8 +120,10 @@ def test_activation_is_held_back_and_leaves_no_trace():
     assert [entry.action for entry in audit.entries_of("automation", automation.slug)] == ["automation.created"]
 
 
-def test_activation_as_a_fix_goes_ahead_and_the_trail_says_so():
+def test_what_was_in_service_comes_back_as_a_fix_and_the_trail_says_so():
     automation = make_automation(owner=make_person())
+    operations.activate_automation(automation, actor=SETUP, now=NOW - timedelta(days=30))
+    operations.pause_automation(automation, reason="Too slow", actor=SETUP, now=NOW - timedelta(days=20))
     make_freeze()
     operations.activate_automation(automation, change="fix", reason="Routing was down.", actor=SETUP, now=NOW)
     automation.refresh_from_db()
@@ -129,6 +131,25 @@ def test_activation_as_a_fix_goes_ahead_and_the_trail_says_so():
     entry = audit.entries_of("automation", automation.slug).last()
     assert entry.action == "automation.activated"
     assert '"change":"fix"' in entry.detail.body
+
+
+def test_a_new_automation_is_a_feature_whatever_it_is_called():
+    automation = make_automation(owner=make_person())
+    make_freeze()
+    with pytest.raises(Conflict, match="frozen until"):
+        operations.activate_automation(automation, change="fix", reason="Routing was down.", actor=SETUP, now=NOW)
+    automation.refresh_from_db()
+    assert automation.state == "draft"
+
+
+def test_a_new_automation_that_security_needs_goes_ahead_with_a_reason():
+    automation = make_automation(owner=make_person())
+    make_freeze()
+    with pytest.raises(InvalidInput, match="why security"):
+        operations.activate_automation(automation, change="security", actor=SETUP, now=NOW)
+    operations.activate_automation(automation, change="security", reason="Revokes leaked keys", actor=SETUP, now=NOW)
+    automation.refresh_from_db()
+    assert automation.state == "active"
 
 
 def test_a_change_of_tier_is_held_back_and_a_change_of_owner_is_not():

@@ -17,7 +17,9 @@ LONGEST_DEGRADED = timedelta(days=7)
 def activate_automation(
     automation: Automation, *, actor: Actor, now: datetime, change: str = queries.Change.FEATURE, reason: str = ""
 ) -> Automation:
-    """Put a draft or paused automation into service. It needs an owner, and the gate must let `change` pass."""
+    """Put a draft or paused automation into service. It needs an owner, and the gate must let `change` pass: what has
+    never been in service is new, whatever it is called, unless security needs it and a reason says why.
+    """
     if automation.owner is None:
         raise InvalidInput("owner_missing", "Somebody has to answer for it first: name an owner.", field="owner")
     return _move(automation, AutomationState.ACTIVE, change, actor, now, reason)
@@ -111,6 +113,8 @@ def _move(
     before = AutomationState(automation.state)
     if state not in TRANSITIONS[before]:
         raise Conflict("invalid_transition", f"{automation} is {before}; it cannot become {state}.")
+    if before is AutomationState.DRAFT and state is AutomationState.ACTIVE:
+        change = _first(change, reason)
     pass_gate(automation, change, now)
     automation.state, automation.updated_at = state.value, now
     paused = state is AutomationState.PAUSED
@@ -121,3 +125,10 @@ def _move(
     shown = {"state": before.value}, {"state": state.value}
     note(automation, action, actor, now, reason=reason, before=shown[0], after=shown[1], extra={"change": change})
     return automation
+
+
+def _first(change: str, reason: str) -> str:
+    """What a first activation is judged as."""
+    if change == queries.Change.SECURITY and not reason.strip():
+        raise InvalidInput("required", "Say why security needs it in service now.", field="reason")
+    return queries.Change.FEATURE if change == queries.Change.FIX else change
