@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 
 from handoffs.pages import Figure
@@ -157,9 +157,11 @@ def _cause(value: str, bad: int, share: Decimal, budget: Budget) -> CauseRow:
 
 
 def _short(value: Decimal, places: int = 1) -> str:
-    """One place, where it tells something; more for what would round to nothing."""
-    rounded = round(value, places)
-    if rounded == 0 and value != 0:
-        rounded = round(value, places + 3)
+    """One place, where it tells something; more for what would round to nothing. Halves go up, as in sentences."""
+    rounded = _rounded(value, places) or _rounded(value, places + 3)
     text = f"{rounded:,.{places + 3 if abs(rounded) < Decimal('0.05') and rounded else places}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _rounded(value: Decimal, places: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)

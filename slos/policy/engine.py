@@ -18,6 +18,7 @@ BLIND_WEEKS = 2  # so many weeks the portal was blind in are passed over
 ENOUGH_EVENTS = 20  # below that a window has no data
 ENOUGH_COVERAGE = Fraction(9, 10)
 LONGEST_WINDOW = 92
+NONE_THAT_DAY = "none on this day"
 
 Inputs = dict[str, Any]
 Series = Mapping[date, "Reading"]
@@ -213,7 +214,7 @@ def _judge_days(rule: Rule, inputs: Inputs, readings: list[Reading], budget: Fra
     streak, gaps = _streak(readings, lambda reading: reading.burn(budget) > rule.above, rule.days)
     evidence = {"above": spell(rule.above), "days": rule.days, **_shown(streak, gaps, budget)}
     if not readings or not readings[-1].has_data:
-        return _held(inputs, {"data": "none on this day", **evidence}, still=len(streak) >= rule.days)
+        return _held(inputs, {"data": NONE_THAT_DAY, **evidence}, still=len(streak) >= rule.days)
     return Outcome(rule.verdict if len(streak) >= rule.days else Verdict.NONE, evidence)
 
 

@@ -14,7 +14,7 @@ from opsportal.approvals.models import Approval
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from slos.models import Exclusion, Slo
-from slos.objectives import starters
+from slos.objectives import pages, starters
 from slos.objectives.checking import check_definition
 from slos.objectives.document import from_document
 from tests.factories.budgets import sweep
@@ -232,3 +232,8 @@ def test_every_starter_is_a_sound_definition():
             kinds.add(document["kind"])
         assert "availability" in kinds
         assert kinds & {"latency", "freshness"}
+
+
+def test_halves_go_up_as_in_the_sentence_beside():
+    assert pages.amount(207, True) == "3.5 min"
+    assert pages.amount(189, True) == "3.2 min"  # 3.15
