@@ -129,10 +129,10 @@ class SloViewSet(BudgetActions, ResourceViewSet):
         values, person = self.body(), principal_of(request)
         if not isinstance(person, Person):
             raise Forbidden("needs_a_person", "Analysts propose SLOs, signed in.")
-        if not (queries.may_propose(person) or queries.may_write(person)):
-            raise Forbidden("not_yours", "Analysts propose SLOs; ops leads and owners write them.")
         slug, reason = values.pop("slug"), values.pop("reason", "")
         slo = self.get_queryset().filter(slug=slug).first()
+        if not (queries.may_propose(person) or queries.may_write(person, *([slo.automation] if slo else []))):
+            raise Forbidden("not_yours", "Analysts propose SLOs; ops leads and owners write them.")
         definition = self._read({**(to_document(slo) if slo else {}), "slug": slug, **values})
         asked = proposals.propose_definition(
             slug=slug, definition=definition, slo=slo, requested_by=person, reason=reason, now=self.now

@@ -16,7 +16,7 @@ from opsportal.identity.models import Person
 from opsportal.identity.permissions import scope_required
 from opsportal.web.actions import Done, say
 from slos.budgets import queries as budgets
-from slos.objectives import operations, pages, proposals, queries, starters, thresholds, words
+from slos.objectives import easing, operations, pages, proposals, queries, starters, thresholds, words
 from slos.objectives.checking import check_definition
 from slos.objectives.definition import Definition
 from slos.objectives.document import Document
@@ -68,8 +68,9 @@ def _save(request: HttpRequest, form: SloForm, definition: Definition) -> HttpRe
     """Write it, or propose it. Whoever answers for every automation that is named may write."""
     principal, now, slo = principal_of(request), clock.now(), form.slo
     reason = form.cleaned_data["reason"]
-    named = [definition.automation, *([slo.automation] if slo else [])]
-    if queries.may_write(principal, *named):
+    may_write = queries.may_write(principal, definition.automation, *([slo.automation] if slo else []))
+    is_eased = slo is not None and may_write and easing.needs_agreement(slo, definition)
+    if may_write and not is_eased:
         who: dict[str, Any] = {"actor": actor_of(request), "now": now, "reason": reason}
         if slo is not None:
             slo = operations.change_slo(slo, definition=definition, **who)
@@ -77,12 +78,15 @@ def _save(request: HttpRequest, form: SloForm, definition: Definition) -> HttpRe
             slo = operations.create_slo(slug=form.chosen_slug, definition=definition, state=SloState.ACTIVE, **who)
         say(request, Done(" ".join(["Saved.", *thresholds.of(slo).notices])))
         return redirect("slos:detail", slo.slug)
-    if not isinstance(principal, Person) or not queries.may_propose(principal):
+    if not isinstance(principal, Person) or not (may_write or queries.may_propose(principal)):
         raise PermissionDenied("An ops lead or the automation's owner writes this.")
     asked = proposals.propose_definition(
         slug=form.chosen_slug, definition=definition, slo=slo, requested_by=principal, reason=reason, now=now
     )
-    say(request, Done("Proposed: an ops lead or the owner decides.", url=f"/approvals/{asked.pk}/"))
+    who_decides = (
+        "a freeze rests on it, so another ops lead decides" if is_eased else "an ops lead or the owner decides"
+    )
+    say(request, Done(f"Proposed: {who_decides}.", url=f"/approvals/{asked.pk}/"))
     return redirect(slo.get_absolute_url() if slo else reverse("slos:list"))
 
 
@@ -93,6 +97,8 @@ def _preview(form: SloForm, definition: Definition) -> dict[str, Any]:
     notes += alerts.notices or ()
     if not alerts.alerts:
         notes.append("No burn alert will fire.")
+    if form.slo is not None and easing.needs_agreement(form.slo, definition):
+        notes.append("A freeze rests on it, and this may ease it: a second person decides.")
     if form.slo is not None and form.slo.target != definition.target:
         told = budgets.what_if(form.slo, clock.now(), target=definition.target)
         notes.insert(0, pages.what_if_sentence(form.slo, definition.target, told))

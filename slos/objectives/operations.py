@@ -21,6 +21,7 @@ from slos.objectives.checking import check_definition
 from slos.objectives.counting import count_again, read_again
 from slos.objectives.definition import Definition, definition_of
 from slos.objectives.document import definition_document
+from slos.objectives.easing import check_easing
 from slos.states import SLO_TRANSITIONS, SliKind, SloState
 
 MAX_REASON = 240
@@ -58,8 +59,12 @@ def create_slo(
 
 
 @transaction.atomic
-def change_slo(slo: Slo, *, definition: Definition, actor: Actor, now: datetime, reason: str = "") -> Slo:
-    """Another definition from now on: a new version where it differs. Raises InvalidInputs, Conflict `retired`."""
+def change_slo(
+    slo: Slo, *, definition: Definition, actor: Actor, now: datetime, reason: str = "", agreed: bool = False
+) -> Slo:
+    """Another definition from now on: a new version where it differs. `agreed`: two people want it. Raises
+    InvalidInputs, Conflict `retired`, `agreement_needed`.
+    """
     slo = _lock(slo)
     if slo.state == SloState.RETIRED:
         raise Conflict("retired", "This SLO is retired; write a new one.")
@@ -68,6 +73,8 @@ def change_slo(slo: Slo, *, definition: Definition, actor: Actor, now: datetime,
     check_definition(slo.slug, definition)
     before = definition_of(slo)
     _check_composites(slo, definition)
+    if not agreed:
+        check_easing(slo, definition)
     if before == definition:
         return slo
     for name, value in definition.columns().items():

@@ -16,6 +16,7 @@ from slos.objectives import operations, queries, words
 from slos.objectives.checking import check_definition
 from slos.objectives.definition import Definition, definition_of
 from slos.objectives.document import definition_document, from_document
+from slos.objectives.easing import running_freeze
 from slos.states import SloState
 
 DEFINITION = "slos.definition"
@@ -63,7 +64,10 @@ def propose_definition(
 
 
 def may_decide_definition(person: Person, approval: Approval) -> bool:
-    """Whoever could write it themselves."""
+    """Whoever could write it themselves; while a freeze rests on it, an ops lead: an owner does not ease its own."""
+    slo = Slo.objects.filter(slug=approval.shown["slug"]).first()
+    if slo is not None and running_freeze(slo) is not None:
+        return person.allows(queries.WRITE)
     slug = approval.shown["definition"]["automation"]
     automation = Automation.objects.filter(slug=slug).first() if slug else None
     return queries.may_write(person, *([automation] if automation else []))
@@ -90,7 +94,7 @@ def on_definition_approved(approval: Approval, actor: Actor, now: datetime) -> N
         if slo is None:
             operations.create_slo(slug=shown["slug"], definition=definition, state=SloState.ACTIVE, **who)
         else:
-            operations.change_slo(slo, definition=definition, **who)
+            operations.change_slo(slo, definition=definition, agreed=True, **who)
     except DomainError as error:
         raise NoLongerHolds(f"It does not fit any more: {error.message}") from error
 
