@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from statistics import median_low
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 
@@ -19,6 +20,7 @@ from slos.policy.queries import list_decisions
 from slos.policy.rules import Verdict
 from slos.policy.scope import holds_back
 from slos.reports import words
+from slos.runs.queries import last_runs
 from slos.states import BudgetState, RunStatus
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
@@ -26,6 +28,7 @@ DAY_SECONDS = 86_400
 SPAN = timedelta(days=28)
 TREND_WEEKS = 8
 WORST, TOP = 3, 5
+LAST_RUNS = 200
 SEVERITY = {BudgetState.EXHAUSTED: 0, BudgetState.AT_RISK: 1, BudgetState.OK: 2, BudgetState.NO_DATA: 3}
 
 
@@ -76,11 +79,13 @@ def shown_slos(principal: Principal | None) -> list[Slo]:
     return list(rows.select_related("automation", "rule").defer("description", "openslo"))
 
 
-def lines_of(principal: Principal | None, at: datetime, *, with_freezes: bool = True) -> list[Line]:
+def lines_of(principal: Principal | None, at: datetime) -> list[Line]:
     """A line for each workflow, the worst first."""
     slos = shown_slos(principal)
-    judged = budgets.budgets(slos, at)
-    freezes = list(Freeze.objects.in_force(at)) if with_freezes else []
+    return _lines(slos, budgets.budgets(slos, at), list(Freeze.objects.in_force(at)), at)
+
+
+def _lines(slos: Iterable[Slo], judged: dict[int, Budget], freezes: Sequence[Freeze], at: datetime) -> list[Line]:
     by_automation: dict[int, list[Slo]] = defaultdict(list)
     for slo in slos:
         by_automation[slo.automation_id or 0].append(slo)
@@ -153,14 +158,15 @@ def executive(principal: Principal | None, at: datetime) -> Executive:
     automations = list(Automation.objects.visible_to(principal).exclude(state=AutomationState.RETIRED.value))
     weeks = weeks_until(automations, at)
     half = TREND_WEEKS // 2
-    lines = lines_of(principal, at, with_freezes=False)
+    slos = shown_slos(principal)
+    judged = budgets.budgets(slos, at)
     return Executive(
         now=_together(weeks[half:]),
         before=_together(weeks[:half]),
         weeks=weeks,
         failing=_failing(automations, at),
-        worst=_worst_burn(lines),
-        lines=lines,
+        worst=_worst_burn(slos, judged),
+        lines=_lines(slos, judged, [], at),
     )
 
 
@@ -201,9 +207,9 @@ def weeks_until(automations: Iterable[Automation], at: datetime) -> list[Week]:
     return list(counted.values())
 
 
-def _worst_burn(lines: Sequence[Line]) -> list[tuple[Slo, Decimal]]:
-    """The fastest burn rates of the last seven days among what the page shows."""
-    rates = [(line.slo, line.budget.burn["7d"].rate) for line in lines if "7d" in line.budget.burn]
+def _worst_burn(slos: Iterable[Slo], judged: dict[int, Budget]) -> list[tuple[Slo, Decimal]]:
+    """The fastest burn rates of the last seven days, whatever else is promised of the same workflow."""
+    rates = [(slo, judged[slo.pk].burn["7d"].rate) for slo in slos if "7d" in judged[slo.pk].burn]
     found = [(slo, rate) for slo, rate in rates if rate]
     return sorted(found, key=lambda pair: (-pair[1], pair[0].slug))[:WORST]
 
@@ -230,6 +236,12 @@ class Trouble:
     def p95(self) -> str:
         return _span(self.counts.p95)
 
+    @property
+    def oldest(self) -> str:
+        """How long the oldest waiting item has waited."""
+        age = self.queue.oldest_age_seconds if self.queue else None
+        return "" if age is None else web.duration(age)
+
 
 def troubles(automations: Sequence[Automation], at: datetime, mark: Watermark | None) -> list[Trouble]:
     """In the order given: durations, retries, errors, what waits and what runs."""
@@ -252,6 +264,27 @@ def troubles(automations: Sequence[Automation], at: datetime, mark: Watermark | 
         )
         for one in automations
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How long a step took in the last runs of an automation."""
+
+    name: str
+    times: int
+    p50: str
+    longest: str
+
+
+def slowest_steps(automation: Automation) -> list[Step]:
+    """Of its last runs, those first that take longest half of the time."""
+    took: dict[str, list[int]] = defaultdict(list)
+    for run in last_runs(automation, LAST_RUNS):
+        for step in run.steps:
+            if step.get("duration") is not None:
+                took[step["name"]].append(round(float(step["duration"]) * 1_000))
+    slowest = sorted(took.items(), key=lambda item: (-median_low(item[1]), item[0]))[:TOP]
+    return [Step(name, len(all_), _span(median_low(all_)), _span(max(all_))) for name, all_ in slowest]
 
 
 def by_failures(

@@ -128,6 +128,8 @@ def debug_page(request: HttpRequest) -> HttpResponse:
         "tone": "bad" if failed else "good",
         "sentence": _debug_sentence(failing, failed),
         "troubles": troubles,
+        "steps": queries.slowest_steps(troubles[0].automation) if len(troubles) == 1 else [],
+        "since": (now - queries.DAY).date().isoformat(),
         "page": page,
         "q": name,
     }
@@ -180,8 +182,10 @@ def _sentence(lines: list[Line], states: list[BudgetState]) -> str:
     return f"{', '.join(parts)}."
 
 
-def _verdict_counts(states: list[BudgetState]) -> list[tuple[str, int, str]]:
-    return [(word.capitalize(), states.count(state), tone) for state, (word, tone) in words.VERDICTS.items()]
+def _verdict_counts(states: list[BudgetState]) -> list[tuple[str, int, str, str]]:
+    """Each verdict, of how many, the noun for so many, its tone."""
+    counted = [(word.capitalize(), states.count(state), tone) for state, (word, tone) in words.VERDICTS.items()]
+    return [(word, count, "workflow" if count == 1 else "workflows", tone) for word, count, tone in counted]
 
 
 def _address(request: HttpRequest, link: ShareLink) -> str:
