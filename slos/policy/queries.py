@@ -25,6 +25,7 @@ from slos.policy.scope import covers, judged_slos, slos_of, visible_freezes
 
 MOST_DAYS = 400
 MOST_ROWS = 20_000
+FREEZE_STATES = ("planned", "in_force", "overridden", "ended", "expired")
 # A chain of verdicts is begun so many days before the first that is asked for: what stood then may stand on.
 RUN_UP = 28
 
@@ -90,6 +91,19 @@ def freeze_state(freeze: Freeze, at: datetime) -> str:
         return "planned"
     is_aside = any(each.from_at <= at < each.until for each in freeze.overrides.all())
     return "overridden" if is_aside else "in_force"
+
+
+def in_state(rows: QuerySet[Freeze], state: str, at: datetime) -> QuerySet[Freeze]:
+    """Of these the freezes that freeze_state() says are in `state`."""
+    standing, in_force = Freeze.objects.standing(at), Freeze.objects.in_force(at)
+    if state == "in_force":
+        return rows.filter(pk__in=in_force)
+    if state == "overridden":
+        return rows.filter(pk__in=standing).exclude(pk__in=in_force)
+    if state == "ended":
+        return rows.filter(lifted_at__lte=at)
+    rows = rows.filter(Q(lifted_at=None) | Q(lifted_at__gt=at))
+    return rows.filter(until__lte=at) if state == "expired" else rows.filter(from_at__gt=at)
 
 
 # --- how everything stands ---

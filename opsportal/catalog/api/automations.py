@@ -8,6 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from opsportal.api.serializers import DateTimeField
 from opsportal.api.viewsets import ResourceViewSet, page_fields
 from opsportal.catalog import operations, queries, readiness, tiers
 from opsportal.catalog.api import fields, parts
@@ -65,7 +66,10 @@ class AutomationViewSet(ResourceViewSet):
     search_fields = ("slug", "name", "criticality_notes")
     default_ordering = "slug"
     query_fields = {
-        "gate": {"change": drf.ChoiceField(choices=fields.CHANGES, default="feature", required=False)},
+        "gate": {
+            "change": drf.ChoiceField(choices=fields.CHANGES, default="feature", required=False),
+            "at": DateTimeField(required=False, help_text="As of then, as freezes stand now; default: now."),
+        },
         **dict.fromkeys(("switches", "releases", "credentials"), page_fields()),
     }
     request_serializers = {
@@ -133,7 +137,7 @@ class AutomationViewSet(ResourceViewSet):
 
     @action(detail=True)
     def gate(self, request: Request, slug: str) -> Response:
-        verdict = queries.gate(self.get_object(), change=self.query["change"], at=self.now)
+        verdict = queries.gate(self.get_object(), change=self.query["change"], at=self.query.get("at", self.now))
         freeze = fields.FreezeSerializer(verdict.freeze).data if verdict.freeze else None
         return Response({"allowed": verdict.allowed, "reason": verdict.reason, "freeze": freeze})
 

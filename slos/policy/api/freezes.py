@@ -40,7 +40,7 @@ class FreezeSerializer(Serializer):
     kind = drf.ChoiceField(choices=Freeze.Kind.values)
     until = DateTimeField()
     reason = drf.CharField()
-    state = drf.ChoiceField(choices=["planned", "in_force", "overridden", "ended", "expired"])
+    state = drf.ChoiceField(choices=queries.FREEZE_STATES)
     ended_at = DateTimeField(allow_null=True)
     ended_because = drf.CharField(allow_blank=True)
     policy = drf.CharField(allow_null=True)
@@ -116,7 +116,12 @@ class FreezeViewSet(ResourceViewSet):
     # Whose automation it is decides: the operations check that. A program asks for nothing and commits to nothing.
     person_scopes = {"override": "slos:read", "acknowledge": "slos:read"}
     filter_fields = {"scope": "scope", "team": "team__slug", "automation": "automation__slug", "kind": "kind"}
-    query_fields = {"list": {"in_force": drf.BooleanField(required=False, help_text="Only what holds back now.")}}
+    query_fields = {
+        "list": {
+            "in_force": drf.BooleanField(required=False, help_text="Only what holds back now."),
+            "state": drf.ChoiceField(choices=queries.FREEZE_STATES, required=False, help_text="As it stands now."),
+        }
+    }
     default_ordering = "-from_at"
     request_serializers = {"override": AskOverrideSerializer, "acknowledge": CommitmentSerializer}
     response_serializers = {"override": {201: AskedSerializer}, "acknowledge": FreezeSerializer}
@@ -129,6 +134,8 @@ class FreezeViewSet(ResourceViewSet):
         if "in_force" in self.query:
             inside = Freeze.objects.in_force(self.now)
             found = found.filter(pk__in=inside) if self.query["in_force"] else found.exclude(pk__in=inside)
+        if "state" in self.query:
+            found = queries.in_state(found, self.query["state"], self.now)
         return cast("QuerySet[Freeze]", found)
 
     @action(detail=True, methods=["post"])
