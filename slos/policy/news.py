@@ -17,10 +17,10 @@ from opsportal.identity.roles import Role
 from opsportal.notify import operations as notify
 from opsportal.notify.engine import Event, Notice
 from opsportal.web import words as web
-from slos.models import BudgetFreeze, Slo
+from slos.models import BudgetFreeze, Policy, Slo
 from slos.policy import words
 from slos.policy.judging import Judged
-from slos.policy.scope import team_of
+from slos.policy.scope import other_freezes, team_of
 
 
 def freeze_started(budget: BudgetFreeze, *, actor: Actor, now: datetime) -> None:
@@ -34,7 +34,10 @@ def freeze_started(budget: BudgetFreeze, *, actor: Actor, now: datetime) -> None
 
 def freeze_ended(budget: BudgetFreeze, *, reason: str, actor: Actor, now: datetime) -> None:
     _record_freeze(budget, "ended", actor=actor, now=now, reason=reason)
-    title = f"No longer frozen: new features and experiments of {words.scope_of(budget.freeze)}"
+    covered, others = words.scope_of(budget.freeze), words.others(other_freezes(budget.freeze, now))
+    title = f"No longer frozen: new features and experiments of {covered}"
+    if others:
+        title, reason = f"One freeze fewer, not the last: {covered}", " ".join([reason, *others])
     _tell_of_freeze(budget, "ended", title, reason, now)
 
 
@@ -48,6 +51,15 @@ def freeze_overridden(freeze: Freeze, *, until: datetime, reason: str, people: s
     )
     notify.tell_many(notices, now)
     _publish(freeze, "overridden", {"override_until": web.iso(until)}, now)
+
+
+def policy_moved(policy: Policy, what: str, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Leadership hears that rules in force were changed or retired; freezes that run are untouched by it."""
+    leadership = people_with_role(Role.VIEWER).filter(Q(team=None) | Q(team=policy.team) if policy.team else Q())
+    title = f"Budget policy {what}: {policy.name}"
+    body = f"By {actor.label}. {reason or 'No reason was given.'} Freezes that run end by the wording they began under."
+    key = f"policy:{policy.pk}:{what}:{policy.version}"
+    _tell(leadership, title, body, key, reverse("policy:page"), policy.team, now)
 
 
 def review_called(slo: Slo, judged: Judged, *, actor: Actor, now: datetime) -> None:
@@ -82,10 +94,18 @@ def experiments_allowed(permission: ExperimentPermission, *, now: datetime) -> N
 
 def _tell_of_freeze(budget: BudgetFreeze, what: str, title: str, body: str, now: datetime) -> None:
     freeze = budget.freeze
-    key = f"freeze:{freeze.pk}:{what}"
+    key = f"freeze:{_first_of(budget) if what == 'started' else freeze.pk}:{what}"
     team = freeze.team or (team_of(budget.slo.automation) if budget.slo.automation else None)
     notify.tell_many(_notices(budget.slo.automation, team, title, body, key, _freeze_url(freeze)), now)
     _publish(freeze, what, {"policy": budget.policy.slug, "rule": budget.rule, "slo": budget.slo.slug}, now)
+
+
+def _first_of(budget: BudgetFreeze) -> int:
+    """The oldest running freeze by the same rule over the same: nobody is told twice that it is frozen."""
+    freeze = budget.freeze
+    same = {"freeze__scope": freeze.scope, "freeze__team": freeze.team, "freeze__automation": freeze.automation}
+    running = BudgetFreeze.objects.filter(policy=budget.policy, rule=budget.rule, ended_at=None, **same)
+    return running.order_by("pk").values_list("pk", flat=True)[0]
 
 
 def _publish(freeze: Freeze, what: str, more: dict[str, Any], now: datetime) -> None:

@@ -13,6 +13,7 @@ from opsportal.catalog.models import SLUG, Automation, Freeze
 from opsportal.errors import Conflict, InvalidInput, InvalidInputs
 from opsportal.identity.models import Person, Team
 from slos.models import Policy, PolicyVersion
+from slos.policy import news
 from slos.policy.permissions import settle_permissions
 from slos.policy.queries import shown
 from slos.policy.rules import PUBLISHED, read_rules
@@ -85,6 +86,8 @@ def change_policy(policy: Policy, *, terms: Terms, actor: Actor, now: datetime, 
     sides = {"before": {name: before[name] for name in changed}, "after": {name: after[name] for name in changed}}
     _record(policy, "changed", actor, now, reason=reason or ", ".join(changed), **sides)
     settle_permissions(actor=actor, now=now)
+    if policy.state == "active":
+        news.policy_moved(policy, "changed", actor=actor, reason=reason, now=now)
     return policy
 
 
@@ -101,6 +104,7 @@ def retire_policy(policy: Policy, *, actor: Actor, now: datetime, reason: str = 
         return _move(policy, "draft", "retired", "retired", actor, now, reason)
     policy = _move(policy, "active", "retired", "retired", actor, now, reason)
     settle_permissions(actor=actor, now=now)
+    news.policy_moved(policy, "retired", actor=actor, reason=reason, now=now)
     return policy
 
 

@@ -18,7 +18,7 @@ from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from opsportal.web import words as web
 from slos.policy import news, words
-from slos.policy.scope import covered_automations
+from slos.policy.scope import covered_automations, held_by_it_alone, other_freezes
 
 FREEZE_OVERRIDE = "slos.freeze_override"
 OVER = "The freeze is over."
@@ -55,7 +55,7 @@ def request_override(freeze: Freeze, *, until: datetime, reason: str, requested_
         kind=FREEZE_OVERRIDE,
         subject=_subject(freeze),
         title=f"Set the freeze of {words.scope_of(freeze)} aside",
-        consequence=f"Allow new features until {web.utc(until)}",
+        consequence=f"Have this freeze hold nothing back until {web.utc(until)}",
         content=_content(freeze, until, reason),
         risk=Risk.DANGEROUS,
         requested_by=requested_by,
@@ -75,8 +75,10 @@ def look(approval: Approval, now: datetime) -> Outlook:
         if freeze.acknowledged_by
         else "Leadership has not acknowledged this freeze yet."
     )
-    held = covered_automations(freeze).count()
-    return Outlook(f"{web.count(held, 'automation')} may be changed again until then. {committed}")
+    freed = held_by_it_alone(freeze, now).count()
+    told = [f"{web.count(freed, 'automation') if freed else 'No automation'} may be changed again until then."]
+    told += words.others(other_freezes(freeze, now))
+    return Outlook(" ".join([*told, committed]))
 
 
 @transaction.atomic

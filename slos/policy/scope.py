@@ -1,11 +1,13 @@
 """Whom a policy covers, which SLOs it judges, and what a freeze by one of its rules holds back."""
 
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from opsportal.catalog.models import Automation, Freeze, FreezeQuerySet
 from opsportal.catalog.states import AutomationState
+from opsportal.errors import Forbidden
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Team
 from opsportal.identity.queries import visible_teams
@@ -34,6 +36,13 @@ def covers(policy: Policy, automation: Automation) -> bool:
     if policy.scope == Freeze.Scope.TEAM:
         return automation.team_id is not None and automation.team_id == policy.team_id
     return policy.scope == Freeze.Scope.ALL or policy.automation_id == automation.pk
+
+
+def check_may_cover(principal: Principal | None, scope: str, team: Team | None) -> None:
+    """A policy over everything is for whoever sees every team. Raises Forbidden `other_teams`."""
+    visible = visible_teams(principal)
+    if visible is not None and (scope == Freeze.Scope.ALL or (team is not None and team.pk not in visible)):
+        raise Forbidden("other_teams", "This policy covers teams you do not belong to.")
 
 
 def team_of(automation: Automation) -> Team | None:
@@ -67,6 +76,20 @@ def covered_automations(freeze: Freeze) -> QuerySet[Automation]:
     if freeze.scope == Freeze.Scope.TEAM:
         return rows.filter(team=freeze.team_id)
     return rows if freeze.scope == Freeze.Scope.ALL else rows.filter(pk__in=[freeze.automation_id])
+
+
+def other_freezes(freeze: Freeze, at: datetime) -> list[tuple[Freeze, int]]:
+    """Other freezes in force over what this one holds back, each with how many of its automations it covers."""
+    covered = list(covered_automations(freeze))
+    others = Freeze.objects.in_force(at).exclude(pk=freeze.pk).select_related("team", "automation").order_by("pk")
+    found = [(one, sum(holds_back(one, automation) for automation in covered)) for one in others]
+    return [(one, count) for one, count in found if count]
+
+
+def held_by_it_alone(freeze: Freeze, at: datetime) -> QuerySet[Automation]:
+    """What may be changed again once this freeze is set aside: no other in force covers it."""
+    others = Freeze.objects.in_force(at).exclude(pk=freeze.pk)
+    return covered_automations(freeze).exclude(Exists(others.covering_outer()))
 
 
 def holds_back(freeze: Freeze, automation: Automation) -> bool:

@@ -10,23 +10,25 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from handoffs.views.access import may
 from opsportal import clock
 from opsportal.approvals import queries as approvals
 from opsportal.catalog.models import Freeze
-from opsportal.errors import DomainError, Forbidden, NotFound
-from opsportal.identity.actors import principal_of
+from opsportal.errors import DomainError, Forbidden, InvalidInput, NotFound
+from opsportal.identity.actors import actor_of, principal_of
 from opsportal.identity.models import Person
 from opsportal.identity.permissions import scope_required
 from opsportal.identity.roles import Role
 from opsportal.web import words as web
-from opsportal.web.actions import Done, say
+from opsportal.web.actions import Done, post_action, say
 from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
 from slos.models import Policy
-from slos.policy import overrides, queries, tables, words
+from slos.policy import operations, overrides, queries, tables, words
 from slos.policy.engine import spell
 from slos.policy.forms import CommitmentForm, DryRunForm, OverrideForm
 from slos.policy.rules import Verdict, rules_of
+from slos.policy.scope import check_may_cover, other_freezes
 
 NEWEST = 8
 SHOWN_ROWS = 300
@@ -45,6 +47,7 @@ def policy_page(request: HttpRequest) -> HttpResponseBase:
     principal, now = principal_of(request), clock.now()
     policies = list(queries.list_policies(principal))
     shown = [(policy, _rules(policy)) for policy in policies if policy.state != "retired"]
+    may_write = may(request, "slos:write")
     freezes = [
         _Shown(freeze, words.scope_of(freeze), *STATES["overridden" if freeze.is_set_aside else "in_force"])
         for freeze in queries.standing_freezes(principal, now)
@@ -69,8 +72,36 @@ def policy_page(request: HttpRequest) -> HttpResponseBase:
             "tone": "bad" if freezes else "good",
             "sentence": _sentence(shown, freezes),
             "form": DryRunForm(policies=policies),
+            "may_write": may_write,
+            "may_publish": may_write and all(policy.slug != operations.PUBLISHED_SLUG for policy in policies),
         },
     )
+
+
+@scope_required("slos:write")
+@post_action
+def policy_publish(request: HttpRequest) -> str:
+    """Put the published policy over everything in force."""
+    check_may_cover(principal_of(request), Freeze.Scope.ALL, None)
+    policy = operations.publish_policy(actor=actor_of(request), now=clock.now())
+    return f"{policy} is {'in force' if policy.state == 'active' else policy.state}."
+
+
+@scope_required("slos:write")
+@post_action
+def policy_activate(request: HttpRequest, slug: str) -> str:
+    policy = operations.activate_policy(_written(request, slug), actor=actor_of(request), now=clock.now())
+    return f"{policy} is in force: it judges from the newest complete day on."
+
+
+@scope_required("slos:write")
+@post_action
+def policy_retire(request: HttpRequest, slug: str) -> str:
+    reason = request.POST.get("reason", "").replace("\x00", "").strip()[: operations.MAX_REASON]
+    if not reason:
+        raise InvalidInput("required", "Say why: leadership and owners read this.", field="reason")
+    policy = operations.retire_policy(_written(request, slug), actor=actor_of(request), now=clock.now(), reason=reason)
+    return f"{policy} is retired. Freezes that run end by its wording."
 
 
 @scope_required("slos:read")
@@ -199,6 +230,7 @@ def _freeze_page(
         "tone": shown.tone,
         "sentence": freeze.reason,
         "stands": stands,
+        "others": other_freezes(freeze, now) if stands else [],
         "waiting": approvals.list_waiting("freeze", str(freeze.pk), now),
         "decisions": freeze.decisions.select_related("slo").order_by("day", "pk")[:60],
         "override_form": override_form or OverrideForm(),
@@ -260,6 +292,12 @@ def _freeze(request: HttpRequest, key: int) -> Freeze:
         return queries.get_freeze(key, principal=principal_of(request))
     except NotFound as error:
         raise Http404(error.message) from error
+
+
+def _written(request: HttpRequest, slug: str) -> Policy:
+    policy = queries.get_policy(slug, principal=principal_of(request))
+    check_may_cover(principal_of(request), policy.scope, policy.team)
+    return policy
 
 
 def _person(request: HttpRequest) -> Person:

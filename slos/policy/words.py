@@ -1,10 +1,12 @@
 """Rules, verdicts and freezes in plain words."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 from opsportal.catalog.models import Freeze
 from opsportal.web import words
+from slos.policy import engine
 from slos.policy.engine import Outcome, spell
 from slos.policy.rules import Rule, Then, Verdict, When
 
@@ -125,7 +127,8 @@ def _told_unit(evidence: dict[str, Any], fired: bool) -> str:
 def _no_data(evidence: dict[str, Any]) -> str:
     if "events" in evidence:
         return f"{evidence['events']} of {evidence['needed']} events that a verdict needs"
-    return str(evidence.get("data", "no data"))
+    data = str(evidence.get("data", "no data"))
+    return "no data on this day" if data == engine.NONE_THAT_DAY else data
 
 
 def freeze_reason(sentence: str) -> str:
@@ -138,6 +141,15 @@ def scope_of(freeze: Freeze) -> str:
     if freeze.scope == Freeze.Scope.TEAM:
         return f"the automations of {freeze.team}"
     return str(freeze.automation) if freeze.scope == Freeze.Scope.AUTOMATION else "all automations"
+
+
+def others(found: Iterable[tuple[Freeze, int]]) -> list[str]:
+    """What other freezes hold back of the same, a sentence each."""
+    return [
+        f"Freeze {one.pk} of {scope_of(one)} still holds {words.count(count, 'automation')} back "
+        f"until {words.utc(one.until)}."
+        for one, count in found
+    ]
 
 
 def _percent(number: str) -> str:

@@ -6,12 +6,17 @@ from typing import Any
 import pytest
 
 from opsportal import clock
+from opsportal.approvals import operations as approvals
+from opsportal.catalog.models import Freeze, FreezeOverride
+from opsportal.errors import Forbidden
 from opsportal.web import words
 from slos.models import Policy
+from slos.policy.deciding import end_freeze
 from slos.policy.rules import PUBLISHED
 from tests.factories import policy as make
 from tests.factories.api import assert_problem, caller
-from tests.factories.identity import make_team
+from tests.factories.catalog import make_freeze
+from tests.factories.identity import make_person, make_team
 from tests.slos.test_policy_pages import House, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +108,31 @@ def test_who_sees_decisions_and_freezes(house: House, who: str):
     assert send(person, "get", f"freezes/{house.freeze.pk}/").status_code == (200 if may_see else 404)
 
 
+def test_freezes_are_found_by_their_state(house: House):
+    def found(state: str) -> list[int]:
+        return [one["id"] for one in send(house.leader, "get", f"freezes/?state={state}").json()["results"]]
+
+    now, person = clock.now(), house.owner
+    aside = make_freeze(now=now - DAY)
+    FreezeOverride.objects.create(
+        freeze=aside,
+        from_at=now - DAY,
+        until=now + DAY,
+        reason="A fair",
+        requested_by=person,
+        approved_by=house.ops_lead,
+        approval="a",
+    )
+    ended, expired = make_freeze(now=now - 3 * DAY), make_freeze(now=now - 9 * DAY, days=5)
+    Freeze.objects.filter(pk=ended.pk).update(lifted_at=now - DAY)
+    planned = make_freeze(now=now + DAY)
+    states = {"in_force": house.freeze, "overridden": aside, "ended": ended, "expired": expired, "planned": planned}
+    assert {state: found(state) for state in states} == {state: [one.pk] for state, one in states.items()}
+    for state, one in states.items():
+        assert send(house.leader, "get", f"freezes/{one.pk}/").json()["state"] == state
+    assert send(house.leader, "get", "freezes/?state=melted").status_code == 400
+
+
 def test_a_decision_shows_what_it_rests_on_and_replays(house: House):
     decision = send(house.leader, "get", f"decisions/{house.decision.pk}/").json()
     assert (decision["verdict"], decision["rule"], decision["freeze"]) == ("freeze", "burn-three-days", house.freeze.pk)
@@ -183,3 +213,43 @@ def test_conflicts_are_reported(house: House):
 
 def test_the_published_policy_contradicts_itself_nowhere(house: House):
     assert caller("slos:read").get("policy-conflicts/").json()["results"] == []
+
+
+# --- no way round a freeze ---
+
+
+def change_target(person: Any, target: str) -> Any:
+    return send(person, "patch", "slos/lead-router-availability/", {"target": target})
+
+
+@pytest.mark.parametrize("who", ["owner", "ops_lead"])
+def test_nobody_alone_eases_the_slo_that_a_freeze_rests_on(house: House, who: str):
+    person = getattr(house, who)
+    assert_problem(change_target(person, "99"), 409, "agreement_needed")
+    assert_problem(
+        send(person, "patch", "slos/lead-router-availability/", {"window": {"kind": "rolling", "days": 90}}),
+        409,
+        "agreement_needed",
+    )
+    assert change_target(person, "99.6").status_code == 200
+    assert send(person, "patch", "slos/lead-router-availability/", {"name": "Routing"}).status_code == 200
+
+
+def test_a_second_person_agrees_and_then_it_is_eased(house: House):
+    body = {"slug": "lead-router-availability", "target": "99", "reason": "Half the leads are tests"}
+    asked = send(house.owner, "post", "slos/propose/", body)
+    assert asked.status_code == 202, asked.content
+    backup, now = make_person("backup", team=house.owner.team), clock.now()
+    house.automation.backup_owner = backup
+    house.automation.save()
+    for person in (house.owner, backup):
+        with pytest.raises(Forbidden):
+            approvals.approve(asked.json()["approval"], person=person, now=now, authenticated_at=now)
+    approvals.approve(asked.json()["approval"], person=house.ops_lead, now=now, authenticated_at=now)
+    house.slo.refresh_from_db()
+    assert house.slo.target == 99
+
+
+def test_once_the_freeze_is_over_the_owner_writes_again(house: House):
+    end_freeze(house.freeze.budget, reason="Calm", now=clock.now())
+    assert change_target(house.owner, "99").status_code == 200

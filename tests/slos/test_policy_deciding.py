@@ -318,6 +318,40 @@ def test_owner_leads_and_leadership_hear_when_a_freeze_begins_and_ends():
     assert told[0].startswith("budget policy began the freeze of the automations of Revops until 2026-11-29")
 
 
+def test_two_targets_that_freeze_the_same_team_are_told_once_and_its_end_with_the_last():
+    team = make_team("revops")
+    kim = make_person("kim", team=team)
+    router = make_automation(team=team, owner=kim)
+    make.burn_days(make.make_slo(router), SUNDAY, 3, 3, 3, 0, 0, 0)
+    make.burn_days(make.make_slo(router), SUNDAY + DAY, 3, 3, 3, 3, 0, 0, 0)
+    make.published()
+    make.sweep_daily(SUNDAY - 2 * DAY, MONDAY + DAY)
+    assert Freeze.objects.count() == 2  # each has its own evidence and its own end
+    titles = list(kim.messages.order_by("pk").values_list("title", flat=True))
+    assert [title.split(":")[0] for title in titles] == ["Frozen", "One freeze fewer, not the last", "No longer frozen"]
+    fewer = kim.messages.get(title__startswith="One freeze fewer")
+    assert "still holds 1 automation back until" in fewer.body
+
+
+def test_leadership_hears_when_the_rules_change_and_a_freeze_that_runs_stays():
+    leader = make_person("sales", roles=[Role.VIEWER])
+    slo = make.make_slo()
+    make.burn_days(slo, SUNDAY, 3, 3, 3)
+    policy = make.published()
+    make.sweep(MONDAY)
+    terms = operations.Terms("Error budget policy", [{**PUBLISHED[0], "above": "50", "exit_below": "40"}])
+    operations.change_policy(policy, terms=terms, actor=SETUP, now=make.morning(MONDAY), reason="Too strict")
+    operations.retire_policy(policy, actor=SETUP, now=make.morning(MONDAY), reason="Too strict")
+    make.burn_days(slo, SUNDAY + 3 * DAY, 3, 3, 3)
+    make.sweep_daily(MONDAY + DAY, MONDAY + 3 * DAY)
+    assert not gate(slo.automation, MONDAY + 3 * DAY)  # calm is what it was when the freeze began
+    titles = list(leader.messages.filter(title__startswith="Budget policy").values_list("title", flat=True))
+    assert sorted(titles) == [
+        "Budget policy changed: Error budget policy",
+        "Budget policy retired: Error budget policy",
+    ]
+
+
 def test_one_slo_that_cannot_be_judged_does_not_keep_the_others():
     broken, fine = make.make_slo(), make.make_slo()
     make.burn_days(fine, SUNDAY, 3, 3, 3)

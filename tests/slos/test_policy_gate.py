@@ -116,6 +116,14 @@ def test_a_pipeline_reads_the_exit_code(automation: Automation):
     assert command("lead-router", "--at", "2026-01-01T00:00Z")[0] == 0
 
 
+def test_over_http_the_gate_answers_as_of_an_instant_too(automation: Automation):
+    frozen_now(automation)
+    api = caller("catalog:read")
+    assert not api.get("automations/lead-router/gate/").json()["allowed"]
+    assert api.get("automations/lead-router/gate/?at=2026-01-01T00:00Z").json()["allowed"]
+    assert api.get("automations/lead-router/gate/?at=soon").status_code == 400
+
+
 @pytest.mark.parametrize(
     "arguments", [["nobody"], ["lead-router", "--change", "hotfix"], ["lead-router", "--at", "soon"], ["a", "--at", ""]]
 )
@@ -167,6 +175,22 @@ def test_two_people_set_a_freeze_aside_until_an_end(automation: Automation, froz
     assert not allowed(automation, UNTIL)  # the freeze is back
     asked.refresh_from_db()
     assert asked.state == "used"
+
+
+def test_who_approves_reads_what_it_frees_and_what_else_holds_on(automation: Automation, frozen: Freeze):
+    sibling = make_automation(team=automation.team)
+    asked = overrides.request_override(frozen, until=UNTIL, reason="The fair", requested_by=automation.owner, now=NOW)
+    assert overrides.look(asked, NOW).sentence.startswith("2 automations may be changed again until then.")
+    alone = make_freeze(scope="automation", automation=automation, now=make.BEGIN, days=9)
+    told = overrides.look(asked, NOW).sentence
+    assert told.startswith("1 automation may be changed again until then.")
+    assert f"Freeze {alone.pk} of Lead router still holds 1 automation back until" in told
+    everything = make_freeze(now=make.BEGIN, days=9)
+    told = overrides.look(asked, NOW).sentence
+    assert told.startswith("No automation may be changed again until then.")
+    assert f"Freeze {everything.pk} of all automations still holds 2 automations back until" in told
+    approvals.approve(asked, lead("lee"), now=NOW, authenticated_at=NOW)
+    assert not allowed(sibling, NOW)
 
 
 def test_who_asked_never_approves(automation: Automation, frozen: Freeze):

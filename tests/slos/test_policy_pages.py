@@ -13,13 +13,16 @@ from opsportal.catalog.models import Automation, Freeze
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from slos.budgets.sweep import sweep_rollups
-from slos.models import Decision, ShareLink, Slo
+from slos.models import Decision, Policy, QueueGauge, ShareLink, Slo
+from slos.policy.rules import PUBLISHED
 from slos.policy.sweep import sweep_policies
 from slos.reports import links
 from slos.reports import operations as reports
+from slos.runs.engine import Step
 from tests.factories import policy as make
 from tests.factories.catalog import make_automation
 from tests.factories.identity import make_person, make_team
+from tests.factories.runs import make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +134,80 @@ def test_leadership_reads_one_sentence_a_workflow(house: House):
     assert "new features wait" in page
     assert "RateLimit" not in page
     assert "Timeout" not in page
+
+
+def test_the_fastest_burn_is_shown_though_another_target_of_the_workflow_stands_worse(house: House):
+    used_up = make.make_slo(house.automation, "lead-router-delivery", name="Delivery")
+    make.burn_days(used_up, clock.now().date() - 8 * DAY, 30)  # nothing is left of it, and nothing burns since
+    leader = signed_in(house.leader)
+    assert "used up" in leader.get("/budgets/").content.decode()
+    page = leader.get("/executive/").content.decode()
+    assert "Nothing burns" not in page
+    assert 'href="/slos/lead-router-availability/"' in page
+
+
+def test_one_workflow_is_one_workflow(house: House):
+    page = " ".join(signed_in(house.leader).get("/budgets/").content.decode().split())
+    assert ">workflow<" in page
+    assert ">workflows<" not in page
+
+
+def test_from_what_failed_one_goes_on_to_the_run_its_trace_and_runs_like_it(house: House):
+    now = clock.now().replace(microsecond=0)
+    steps = [Step(name="Fetch", duration=0.3), Step(name="Enrich", status="failed", duration=4)]
+    run = make_run(
+        house.automation,
+        ended=now - timedelta(hours=2),
+        now=now,
+        status="failed",
+        error_type="Rate limit",
+        correlation_id="0af7651916cd43dd8448eb211c80319c",
+        steps=steps,
+    )
+    QueueGauge.objects.create(automation=house.automation, depth=7, oldest_age_seconds=5_400, reported_at=now)
+    sweep_rollups(clock.now())
+    page = signed_in(house.owner).get("/debug/").content.decode()
+    assert f'href="/runs/{run.pk}/"' in page
+    assert 'href="/trace/0af7651916cd43dd8448eb211c80319c/"' in page
+    assert "/runs/?automation=lead-router&amp;status=failed&amp;error_type=Rate%20limit&amp;since=" in page
+    assert "oldest 1 h 30 min" in page
+    assert page.index("Enrich") < page.index("Fetch")
+    assert "half within 4 s" in page
+
+
+# --- the policy itself ---
+
+
+def test_an_ops_lead_puts_the_published_policy_in_force_and_retires_it():
+    client = signed_in(make_person(roles=[Role.OPS_LEAD]))
+    assert "Put the published policy in force" in client.get("/policy/").content.decode()
+    client.post("/policy/publish/")
+    policy = Policy.objects.get()
+    assert (policy.slug, policy.state) == ("error-budget-policy", "active")
+    assert "Put the published policy in force" not in client.get("/policy/").content.decode()
+    client.post("/policy/error-budget-policy/retire/", {"reason": ""})
+    policy.refresh_from_db()
+    assert policy.state == "active"  # nobody said why
+    client.post("/policy/error-budget-policy/retire/", {"reason": "Another one follows"})
+    policy.refresh_from_db()
+    assert policy.state == "retired"
+
+
+def test_a_draft_is_put_in_force_on_the_page():
+    make.make_policy("strict", [PUBLISHED[0]], state="draft")
+    client = signed_in(make_person(roles=[Role.OPS_LEAD]))
+    assert "Put in force" in client.get("/policy/").content.decode()
+    client.post("/policy/strict/activate/")
+    assert Policy.objects.get().state == "active"
+
+
+@pytest.mark.parametrize(("who", "status"), list(zip(FOUR, (403, 403, 403, 403, 302), strict=True)))
+def test_who_retires_the_policy(house: House, who: str, status: int):
+    client = signed_in(getattr(house, who))
+    assert ("Retire Error budget policy" in client.get("/policy/").content.decode()) is (status == 302)
+    for path in ("publish", "error-budget-policy/activate", "error-budget-policy/retire"):
+        assert client.post(f"/policy/{path}/", {"reason": "x"}).status_code == status
+    assert Policy.objects.get().state == ("retired" if status == 302 else "active")
 
 
 # --- sharing ---

@@ -12,16 +12,16 @@ from opsportal.api.serializers import DateTimeField, Serializer
 from opsportal.api.viewsets import BaseViewSet, ResourceViewSet, page_fields
 from opsportal.catalog import queries as catalog
 from opsportal.catalog.models import Freeze
-from opsportal.errors import Forbidden, InvalidInput, NotFound
+from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity import queries as identity
 from opsportal.identity.actors import actor_of, principal_of
-from opsportal.identity.models import Team
 from opsportal.web import words
 from slos.models import Policy, PolicyVersion
 from slos.policy import operations, queries
 from slos.policy.operations import Terms
 from slos.policy.queries import shown
 from slos.policy.rules import Verdict
+from slos.policy.scope import check_may_cover
 
 STATES = ("draft", "active", "retired")
 # What a rule says of a day; that a freeze has ended is no rule's verdict.
@@ -182,13 +182,8 @@ class PolicyViewSet(ResourceViewSet):
     def _written(self) -> Policy:
         """One that this principal may write: over everything only whoever sees every team."""
         policy: Policy = self.get_object()
-        self._check_scope(policy.scope, policy.team)
+        check_may_cover(principal_of(self.request), policy.scope, policy.team)
         return policy
-
-    def _check_scope(self, scope: str, team: Team | None) -> None:
-        visible = identity.visible_teams(principal_of(self.request))
-        if visible is not None and (scope == Freeze.Scope.ALL or (team is not None and team.pk not in visible)):
-            raise Forbidden("other_teams", "This policy covers teams you do not belong to.")
 
     def _terms(self, values: dict[str, Any]) -> Terms:
         team, automation = values.get("team"), values.get("automation")
@@ -204,7 +199,7 @@ class PolicyViewSet(ResourceViewSet):
             if automation
             else None,
         )
-        self._check_scope(scope, found.team)
+        check_may_cover(principal, scope, found.team)
         return found
 
 
