@@ -11,6 +11,7 @@ from opsportal.errors import InvalidInput
 from opsportal.identity import operations
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
+from slos.policy import operations as policies
 
 SHORTEST_KEY = 50
 SETUP = Actor.system("setup")
@@ -28,6 +29,11 @@ def key_problem() -> str:
 
 def has_admin() -> bool:
     return any(Role.ADMIN in person.roles for person in Person.objects.filter(is_active=True))
+
+
+def publish_policy(now: datetime) -> None:
+    """Error budgets decide from the first day on; people change or retire it at /policy/."""
+    policies.publish_policy(actor=SETUP, now=now)
 
 
 def make_first_admin(*, username: str, name: str, email: str, password: str, now: datetime) -> Person:

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from opsportal.workbench import setup
+from slos.models import Policy
 from tests.factories.identity import make_person
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,20 @@ def test_it_makes_the_first_admin_from_the_environment(answers):
     assert person.roles == [Role.ADMIN]
     assert not person.is_superuser
     assert person.check_password(ADMIN["PASSWORD"])
+
+
+def test_the_published_policy_is_in_force_from_the_first_day_on(answers):
+    answers()
+    run()
+    assert [(policy.slug, policy.state) for policy in Policy.objects.all()] == [("error-budget-policy", "active")]
+
+
+def test_a_retired_policy_stays_retired(answers):
+    answers()
+    run()
+    Policy.objects.update(state="retired")
+    run()
+    assert [policy.state for policy in Policy.objects.all()] == ["retired"]
 
 
 def test_a_second_run_adds_nobody(answers):

@@ -30,6 +30,8 @@ class Command(BaseCommand):
             self.stdout.write("There is an admin already; nobody was added.")
             return
         self._make_admin()
+        setup.publish_policy(clock.now())
+        self.stdout.write("The published budget policy is in force; it can be changed or retired at /policy/.")
 
     def _make_admin(self) -> None:
         username = self._answer("USERNAME", "User name of the first admin")
