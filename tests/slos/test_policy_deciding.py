@@ -161,7 +161,9 @@ def test_silent_days_neither_end_a_freeze_nor_begin_another():
     make.sweep_daily(SUNDAY - 2 * DAY, MONDAY)
     assert Freeze.objects.count() == 1
     assert not gate(slo.automation, MONDAY)
-    assert Decision.objects.filter(rule="burn-three-days", held=True).count() == 3
+    held = Decision.objects.filter(rule="burn-three-days", held=True)
+    assert held.count() == 3
+    assert all("no data on this day, so nothing was decided." in one.sentence for one in held)
 
 
 def test_a_freeze_expires_after_thirty_days_and_freezes_anew_where_its_rule_still_holds():
