@@ -12,12 +12,15 @@ from django.db import transaction
 from opsportal.audit import operations as audit
 from opsportal.audit.engine import Actor, Draft, Subject
 from opsportal.catalog.models import Automation
+from opsportal.catalog.states import AutomationState
 from opsportal.identity.models import Team
 from slos.models import Fact, Heartbeat, Slo
 from slos.models.facts import FactQuerySet
-from slos.states import FactKind
+from slos.states import OUTAGES, FactKind
 
 GRACE = timedelta(minutes=5)
+# What a paused automation does not raise: it is meant to do nothing. That it loops or burns is news all the same.
+OF_IDLENESS = OUTAGES | {FactKind.EMPTY_OUTPUT, FactKind.VOLUME}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,19 @@ class News:
 
 @transaction.atomic
 def raise_facts(news: Sequence[News], *, now: datetime) -> int:
-    """Enter what is new; answers how many are. Several sweepers may report the same."""
+    """Enter what is new and concerns somebody; answers how many. Several sweepers may report the same."""
+    news = [one for one in news if concerns(one.automation, one.kind)]
     known = set(Fact.objects.filter(key__in=[one.key for one in news]).values_list("key", flat=True))
     going_on = episodes_going_on([one.episode for one in news if one.episode])
     fresh = [one for one in news if one.key not in known and one.episode not in going_on]
     Fact.objects.bulk_create([_row(one, now) for one in fresh], ignore_conflicts=True)
     return len(fresh)
+
+
+def concerns(automation: Automation | None, kind: str) -> bool:
+    """Whether there is news of this kind: none of what is retired, none of its idleness of what is paused."""
+    state = automation.state if automation is not None else AutomationState.ACTIVE
+    return state != AutomationState.RETIRED and not (state == AutomationState.PAUSED and kind in OF_IDLENESS)
 
 
 def end_facts(keys: Sequence[str], *, at: datetime) -> int:

@@ -91,3 +91,7 @@ class FactKind(StrEnum):
     CREDENTIAL_EXPIRY = "credential_expiry"
     COST = "cost"
     POLICY = "policy"
+
+
+# What is downtime of whatever should have given a sign of life: it stopped, or it never began.
+OUTAGES = frozenset({FactKind.HEARTBEAT_DOWN, FactKind.SILENCE})

@@ -23,7 +23,7 @@ from opsportal.sweeps.registry import SweepResult
 from opsportal.web import words
 from slos.facts import address_of, subject_of
 from slos.models import Fact
-from slos.states import FactKind
+from slos.states import OUTAGES, FactKind
 
 BATCH = 500
 LIMIT_SECONDS = 8.0
@@ -33,7 +33,7 @@ NAMED = (
     *("slo__team", "heartbeat__team"),
 )
 # What stops an automation, or will have spent its budget soon: told over every channel at once for P0 and P1.
-URGENT = frozenset({FactKind.HEARTBEAT_DOWN, FactKind.EXHAUSTED, FactKind.RUNAWAY_LOOP})
+URGENT = OUTAGES | {FactKind.EXHAUSTED, FactKind.RUNAWAY_LOOP}
 KIND_WORDS = {
     **{kind: kind.value.replace("_", " ") for kind in FactKind},
     FactKind.HEARTBEAT_DOWN: "missed heartbeat",

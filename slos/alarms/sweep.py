@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Q
 
 from opsportal import trace
+from opsportal.catalog.states import AutomationState
 from opsportal.sweeps.registry import SweepResult
 from opsportal.web import words
 from slos.alarms.engine import Look, Standing, standing_of
@@ -69,8 +71,9 @@ def sweep_batch(keys: Sequence[int], now: datetime, at: datetime) -> SweepResult
 
 
 def _end_of_those_not_in_force(now: datetime) -> int:
-    """What is promised no more cannot be burnt."""
-    rows = Fact.objects.going_on().filter(kind__in=KINDS, slo__isnull=False).exclude(slo__state=SloState.ACTIVE.value)
+    """What is promised no more cannot be burnt, nor what a retired automation promised."""
+    rows = Fact.objects.going_on().filter(kind__in=KINDS, slo__isnull=False)
+    rows = rows.filter(~Q(slo__state=SloState.ACTIVE) | Q(automation__state=AutomationState.RETIRED))
     return rows.filter(occurred_at__lte=now).update(ended_at=now)
 
 

@@ -19,7 +19,7 @@ from slos.budgets.engine import violations as rules
 from slos.budgets.engine.buckets import DAY, MINUTE, ceil, floor
 from slos.budgets.engine.violations import MISSED, Violation
 from slos.models import DirtyMinute, Downtime, Exclusion, Fact, Run, RunBucket, RunHorizon, Slo, Watermark
-from slos.states import FactKind, RunStatus
+from slos.states import OUTAGES, RunStatus
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 Rows = QuerySet[Any, tuple[Any, ...]]
@@ -163,7 +163,7 @@ def _outages(slos: Sequence[Slo], since: datetime, until: datetime) -> Rows:
     facts = Fact.objects.filter(
         owners,
         Q(ended_at__gt=since) | Q(ended_at=None),
-        kind=FactKind.HEARTBEAT_DOWN.value,
+        kind__in=OUTAGES,
         occurred_at__lt=until,
     )
     columns = {"owner": F("heartbeat_id"), "automation": F("automation_id")}

@@ -196,7 +196,7 @@ def status_at(
         return known
     if run_until is not None and now >= run_until:
         return HeartbeatStatus.DOWN
-    if known not in (HeartbeatStatus.UP, HeartbeatStatus.UNKNOWN):
+    if known == HeartbeatStatus.PAUSED:
         return known
     if down_at is not None and now >= down_at:
         return HeartbeatStatus.DOWN

@@ -102,6 +102,8 @@ def change_heartbeat(heartbeat: Heartbeat, *, values: Mapping[str, Any], actor: 
     if changed.status in EXPECTING and changed.last_ping_at is not None:
         running = changed.running.aggregate(last=Max("deadline_at"))["last"]
         changed.due_at, changed.down_at = engine.expectation(terms_of(changed), changed.last_ping_at, running)
+    if changed.status == HeartbeatStatus.NEW:
+        changed.due_at = changed.down_at = None  # the next sweep expects its first ping by the new terms
     changed.updated_at = now
     _save(changed)
     after = _data(changed)

@@ -43,9 +43,14 @@ def with_heartbeats(automations: QuerySet[Automation]) -> QuerySet[Automation]:
 
 
 def with_heartbeat(automations: Collection[Automation]) -> set[int]:
-    """The keys of those automations that have a heartbeat."""
-    found = Heartbeat.objects.filter(automation__in=automations)
+    """The keys of those automations that have a heartbeat at work."""
+    found = at_work().filter(automation__in=automations)
     return set(found.order_by().values_list("automation_id", flat=True).distinct())
+
+
+def at_work() -> HeartbeatQuerySet:
+    """Heartbeats that were pinged: one that nobody has wired up yet watches over nothing."""
+    return Heartbeat.objects.filter(ping_count__gt=0)
 
 
 def rhythm_of(heartbeat: Heartbeat) -> Rhythm:

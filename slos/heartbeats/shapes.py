@@ -27,6 +27,9 @@ def unique_key(heartbeat: Heartbeat) -> str:
 
 
 def status_word(heartbeat: Heartbeat, at: datetime) -> str:
+    """As the original tells it: there a check that was never pinged stays new, whatever the portal makes of that."""
+    if not heartbeat.ping_count and heartbeat.status != HeartbeatStatus.PAUSED:
+        return str(HeartbeatStatus.NEW)
     status = status_of(heartbeat, at)
     return STATUS_WORDS.get(status, str(status))
 

@@ -14,7 +14,7 @@ from django.db.models import F, Min
 
 from opsportal.sweeps.models import BlindSpell
 from opsportal.sweeps.registry import SweepResult
-from slos.heartbeats import telling
+from slos.heartbeats import following, telling
 from slos.models import Flip, Heartbeat, HeartbeatRun, Ping
 from slos.states import HeartbeatStatus
 
@@ -24,16 +24,19 @@ LIMIT_SECONDS = 8.0
 REMEMBERED = timedelta(days=1)
 PINGS_KEPT = 1_000
 PRUNE_BATCH = 5_000
-EXPECTING = (HeartbeatStatus.UP, HeartbeatStatus.UNKNOWN)
+EXPECTING = (HeartbeatStatus.NEW, HeartbeatStatus.UP, HeartbeatStatus.UNKNOWN)
 COLUMNS = ("status", "down_at", "unknown_since", "version", "missed_count")
 
 
 def sweep_heartbeats(now: datetime) -> SweepResult:
-    """Everything that is due at `now`, for about eight seconds at most. Several sweepers may run at once."""
+    """Everything that is due at `now`, for about eight seconds at most. Several sweepers may run at once.
+
+    What an automation that is out of service stands down comes first: it is not silent.
+    """
     until = time.monotonic() + LIMIT_SECONDS
     grant_blind_time(now)
     total = SweepResult()
-    for part in (sweep_silent, sweep_overdue_runs, telling.tell_changes):
+    for part in PARTS:
         while time.monotonic() < until:
             result = part(now)
             total += result
@@ -89,7 +92,9 @@ def _down(heartbeat: Heartbeat, at: datetime, since: datetime, reason: str) -> F
 
 
 def _why_silent(heartbeat: Heartbeat) -> str:
-    """Whether it is the start that is missing, where starts have a deadline of their own."""
+    """Whether it never came at all, or whether it is the start that is missing, where starts have a deadline."""
+    if heartbeat.status == HeartbeatStatus.NEW:
+        return "never"
     if heartbeat.start_deadline_seconds is None:
         return "missed"
     last, start = heartbeat.last_ping_at, heartbeat.last_start_at
@@ -101,6 +106,16 @@ def _write(heartbeats: Sequence[Heartbeat], flips: Sequence[Flip]) -> SweepResul
     Flip.objects.bulk_create(flips)
     ats = [flip.at for flip in flips]
     return SweepResult(len(heartbeats), len(flips), min(ats, default=None), max(ats, default=None))
+
+
+PARTS = (
+    following.stand_down,
+    following.stand_up,
+    following.expect_first_pings,
+    sweep_silent,
+    sweep_overdue_runs,
+    telling.tell_changes,
+)
 
 
 # --- the portal's own blind time ---

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef
 
 from opsportal.sweeps.registry import SweepResult
 from slos import facts
@@ -13,7 +13,7 @@ from slos.facts import News
 from slos.heartbeats import engine, words
 from slos.heartbeats.queries import rhythm_of
 from slos.models import Fact, Flip, Heartbeat
-from slos.states import FactKind, HeartbeatStatus
+from slos.states import OUTAGES, FactKind, HeartbeatStatus
 
 BATCH = 500
 
@@ -40,7 +40,7 @@ def tell_changes(now: datetime) -> SweepResult:
 def _outage(flip: Flip, heartbeat: Heartbeat) -> News:
     return News(
         key=f"heartbeat:{heartbeat.pk}:{flip.pk}",
-        kind=FactKind.HEARTBEAT_DOWN,
+        kind=FactKind.SILENCE if flip.reason == "never" else FactKind.HEARTBEAT_DOWN,
         episode=f"heartbeat:{heartbeat.pk}",
         sentence=words.outage(heartbeat, flip),
         occurred_at=flip.since,
@@ -54,7 +54,7 @@ def _end_outages(flips: Iterable[Flip], holders: dict[int, Heartbeat]) -> int:
     """The outages these changes end, each with how many expected pings it cost."""
     ends = {flip.heartbeat_id: flip for flip in flips}
     count = 0
-    for fact in _going_on(FactKind.HEARTBEAT_DOWN).filter(heartbeat__in=list(ends)):
+    for fact in Fact.objects.going_on().filter(kind__in=OUTAGES, heartbeat__in=list(ends)):
         flip, heartbeat = ends[fact.heartbeat_id or 0], holders[fact.heartbeat_id or 0]
         missed = _missed(heartbeat, fact, flip.at)
         Heartbeat.objects.filter(pk=heartbeat.pk).update(missed_count=missed)
@@ -67,7 +67,7 @@ def _end_outages(flips: Iterable[Flip], holders: dict[int, Heartbeat]) -> int:
 
 def _missed(heartbeat: Heartbeat, fact: Fact, until: datetime) -> int:
     rhythm, since = rhythm_of(heartbeat), fact.occurred_at
-    if fact.data.get("cause") not in ("missed", "not_started"):
+    if fact.data.get("cause") not in ("missed", "not_started", "never"):
         due = engine.next_due(rhythm, since)
         return engine.count_missed(rhythm, due, until) if due else 0
     return engine.count_missed(rhythm, since, until)
@@ -114,7 +114,3 @@ def _calm_at(heartbeat: Heartbeat, now: datetime) -> datetime | None:
     if now >= ends:
         return max(ends, since)
     return max(heartbeat.hour_at, since) if heartbeat.hour_count <= most else None
-
-
-def _going_on(kind: FactKind) -> QuerySet[Fact]:
-    return Fact.objects.going_on().filter(kind=kind)

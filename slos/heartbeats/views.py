@@ -200,7 +200,7 @@ def _may(request: HttpRequest, scope: str) -> bool:
 
 def _figures(heartbeat: Heartbeat, status: HeartbeatStatus, now: datetime) -> list[dict[str, Any]]:
     last, due = heartbeat.last_ping_at, heartbeat.due_at
-    waits = status in (HeartbeatStatus.UP, HeartbeatStatus.LATE, HeartbeatStatus.UNKNOWN) and due is not None
+    waits = status not in (HeartbeatStatus.DOWN, HeartbeatStatus.PAUSED) and due is not None
     took = heartbeat.last_duration_ms
     return [
         {"label": "Last ping", "value": web_words.ago(last, now) if last else "never"},

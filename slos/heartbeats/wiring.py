@@ -14,10 +14,9 @@ def register() -> None:
     from opsportal.web import navigation
     from slos.heartbeats.audit import SENTENCES
     from slos.heartbeats.operations import KIND
-    from slos.heartbeats.queries import with_heartbeat, with_heartbeats
+    from slos.heartbeats.queries import at_work, with_heartbeat, with_heartbeats
     from slos.heartbeats.sweep import prune_pings, sweep_heartbeats
     from slos.heartbeats.views import panel
-    from slos.models import Heartbeat
 
     sentences.register(SENTENCES)
     addresses.register("heartbeat", lambda slug: reverse("heartbeats:detail", args=[slug]))
@@ -28,8 +27,8 @@ def register() -> None:
     catalog.register_panel("heartbeats", "slos/heartbeats_panel.html", panel, order=30)
     catalog.register_readiness(
         "heartbeat",
-        "Nothing tells that it has fallen silent: it has no heartbeat.",
+        "Nothing tells that it has fallen silent: no heartbeat of it has been pinged yet.",
         with_heartbeat,
-        rows=Heartbeat.objects.all,
+        rows=at_work,
     )
     catalog.register_beside(with_heartbeats)

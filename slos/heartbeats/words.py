@@ -37,11 +37,14 @@ REASONS = {
     "fail": "it reported a failure",
     "empty": "it produced less than expected",
     "missed": "no ping came in time",
+    "never": "its first ping did not come in time",
     "not_started": "it did not start in time",
     "overrun": "a run did not end in time",
     "blind": "the portal itself was not looking",
     "paused": "somebody paused it",
     "resumed": "somebody resumed it",
+    "out_of_service": "its automation is paused or retired",
+    "back_in_service": "its automation is in service again",
 }
 
 
@@ -68,10 +71,15 @@ def standing(heartbeat: Heartbeat, status: HeartbeatStatus, last: Flip | None) -
     if status == HeartbeatStatus.UNKNOWN and heartbeat.unknown_since and heartbeat.down_at:
         since, until = clock_time(heartbeat.unknown_since), clock_time(heartbeat.down_at)
         return f"The portal itself was not looking, so nothing is known since {since}. It has until {until} to ping."
+    if status == HeartbeatStatus.PAUSED and last is not None and last.reason == "out_of_service":
+        return "Its automation is paused or retired, so nothing is expected of it."
     if status == HeartbeatStatus.PAUSED:
         by_hand = heartbeat.options.get("manual_resume")
         return "Nothing is expected of it until " + ("somebody resumes it." if by_hand else "its next ping.")
-    return "It has not been pinged yet; the first ping starts its clock."
+    if heartbeat.due_at and heartbeat.down_at:
+        due, down = clock_time(heartbeat.due_at), clock_time(heartbeat.down_at)
+        return f"It has not been pinged yet. Its first ping is due at {due}; from {down} on its silence is an outage."
+    return "It has not been pinged yet; the first ping starts its clock, or that its automation goes into service."
 
 
 def outage(heartbeat: Heartbeat, flip: Flip) -> str:
@@ -85,6 +93,8 @@ def outage(heartbeat: Heartbeat, flip: Flip) -> str:
         return f"A run of {heartbeat} has not ended within {span(limit)}."
     if flip.reason == "not_started":
         return f"{heartbeat} has not started: it was due at {clock_time(flip.since)}."
+    if flip.reason == "never":
+        return f"{heartbeat} has never given a sign of life: its first was due at {clock_time(flip.since)}."
     return f"{heartbeat} gave no sign of life: it was due at {clock_time(flip.since)}."
 
 

@@ -43,7 +43,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
     def with_status(self, now: datetime) -> Self:
         """The same, each with `known`: its status at `now`, as slos.heartbeats.engine.status_at tells it."""
-        silent = Q(status__in=("up", "unknown"), down_at__lte=now)
+        silent = Q(status__in=("new", "up", "unknown"), down_at__lte=now)
         overdue = ~Q(status="down") & Q(
             Exists(HeartbeatRun.objects.filter(heartbeat=OuterRef("pk"), deadline_at__lte=now))
         )
@@ -67,7 +67,8 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 class Heartbeat(models.Model):
     """An expectation: a ping every `timeout_seconds`, or at the instants of `schedule` in `timezone`, give or take
     `grace_seconds`. `code` stands in its address and is a secret; `due_at` is when the next ping is expected, `down_at`
-    when its silence becomes an outage (due + grace): the one instant that the sweep looks at.
+    when its silence becomes an outage (due + grace): the one instant that the sweep looks at. Before the first ping
+    both are set as soon as its automation is in service.
     """
 
     slug = models.CharField(max_length=100, validators=[SLUG], unique=True)

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 
 from opsportal.catalog.models import Automation
 from opsportal.sweeps.registry import SweepResult
-from slos.facts import News, end_episodes, raise_facts
+from slos.facts import News, concerns, end_episodes, raise_facts
 from slos.models import DirtyMinute, Fact, Heartbeat, QueueGauge, Run, RunBucket, RunHorizon
 from slos.runs import queries, watching
 from slos.runs.watching import Finding
@@ -36,7 +36,7 @@ def sweep_watch(now: datetime) -> SweepResult:
     found = {
         _episode(automations[pk], one): (automations[pk], one)
         for pk, one in _findings(automations, now)
-        if pk in automations
+        if pk in automations and concerns(automations[pk], one.kind)
     }
     going_on = Fact.objects.going_on().filter(kind__in=KINDS).exclude(episode="")
     over = [one for one in going_on.values_list("episode", flat=True) if one.startswith("runs:") and one not in found]
