@@ -90,7 +90,6 @@ class FactKind(StrEnum):
     RELEASE_WATCH = "release_watch"
     CREDENTIAL_EXPIRY = "credential_expiry"
     COST = "cost"
-    POLICY = "policy"
 
 
 # What is downtime of whatever should have given a sign of life: it stopped, or it never began.
