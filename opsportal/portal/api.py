@@ -16,15 +16,19 @@ from opsportal.portal.traces import Step, Trace, get_trace
 
 
 class StepSerializer(serializers.Serializer):
-    """One thing that happened. `seconds` is how long it took itself, `gap_seconds` the time since the step before."""
+    """One thing that happened. `at` is when it was over, `began_at` when it began where it took `seconds`;
+    `gap_seconds` the time since the step before. `url` leads to what it is about, `source_url` to the entry or the run.
+    """
 
     at = DateTimeField()
-    kind = drf.ChoiceField(choices=["audit", "message", "event", "delivery"])
+    began_at = DateTimeField(allow_null=True)
+    kind = drf.ChoiceField(choices=["audit", "message", "event", "delivery", "run"])
     name = drf.CharField()
     sentence = drf.CharField()
     actor = drf.CharField()
     tone = drf.ChoiceField(choices=["good", "warn", "bad", "calm"])
     url = drf.CharField()
+    source_url = drf.CharField()
     seconds = drf.FloatField(allow_null=True)
     gap_seconds = drf.FloatField(allow_null=True)
 
@@ -38,7 +42,9 @@ class TracedHandoffSerializer(serializers.Serializer):
 
 
 class TraceSerializer(serializers.Serializer):
-    """The line. `broke` is the first step that went wrong; `is_cut` says that only the first 500 steps are here."""
+    """The line, from when its first step began `to` when the last one was over. `broke` is the first step that went
+    wrong; `is_cut` says that only the first 500 steps are here.
+    """
 
     trace_id = drf.CharField()
     seconds = drf.FloatField()
@@ -52,11 +58,10 @@ class TraceSerializer(serializers.Serializer):
         return {**super().get_fields(), **ends}
 
     def to_representation(self, line: Trace) -> dict[str, Any]:
-        first, last = (line.steps[0].at, line.steps[-1].at) if line.steps else (None, None)
         return {
             "trace_id": line.trace_id,
-            "from": _instant(first),
-            "to": _instant(last),
+            "from": _instant(line.began_at),
+            "to": _instant(line.ended_at),
             "seconds": line.seconds,
             "is_cut": line.is_cut,
             "broke": _step(line.broke) if line.broke else None,

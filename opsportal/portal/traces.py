@@ -52,7 +52,8 @@ RUN_TONES = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happened. `seconds` is how long it took itself, `gap_seconds` the time since the step before.
+    """One thing that happened. `at` is when it was over, `began_at` when it began where it took some time: `seconds`.
+    `gap_seconds` is the time since the step before.
 
     `kind`: audit, message, event, delivery or run. `url` leads to the record it is about, `source_url` to its entry.
     """
@@ -65,6 +66,7 @@ class Step:
     actor: str = ""
     url: str = ""
     source_url: str = ""
+    began_at: datetime | None = None
     seconds: float | None = None
     gap_seconds: float | None = None
 
@@ -83,9 +85,19 @@ class Trace:
         return next((step for step in self.steps if step.tone == "bad"), None)
 
     @property
+    def began_at(self) -> datetime | None:
+        """When the first of them began, which need not be the one that was over first."""
+        return min((step.began_at or step.at for step in self.steps), default=None)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return self.steps[-1].at if self.steps else None
+
+    @property
     def seconds(self) -> float:
-        """From the first to the last step."""
-        return (self.steps[-1].at - self.steps[0].at).total_seconds() if self.steps else 0.0
+        """From when the first step began until the last one was over."""
+        first, last = self.began_at, self.ended_at
+        return (last - first).total_seconds() if first and last else 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -145,6 +157,7 @@ def _run(run: Run) -> Step:
         actor=run.automation.get_platform_display(),
         url=run.automation.get_absolute_url(),
         source_url=reverse("runs:detail", args=[run.pk]),
+        began_at=run.started_at,
         seconds=None if run.duration_ms is None else run.duration_ms / 1000,
     )
 
@@ -189,6 +202,7 @@ def _delivery(delivery: Delivery, what: str, name: str, url: str) -> Step:
         sentence=f"{what}. {word}{error}.",
         url=url,
         source_url=reverse("notify:delivery", args=[delivery.pk]),
+        began_at=delivery.created_at,
         seconds=(ended - delivery.created_at).total_seconds() if ended else None,
     )
 

@@ -7,8 +7,10 @@ import pytest
 from handoffs.sweep import sweep_handoffs
 from opsportal.identity.roles import Role
 from opsportal.portal.traces import get_trace
+from tests.factories.catalog import make_automation
 from tests.factories.handoffs import START, make_handoff, make_rule
 from tests.factories.identity import make_person, make_team, make_token
+from tests.factories.runs import make_run
 
 pytestmark = pytest.mark.django_db
 TRACE = "order-4711"
@@ -107,3 +109,16 @@ def test_the_api_hides_what_may_not_be_seen(client, house):
         assert answer.status_code == status
         assert answer.headers["Content-Type"] == "application/problem+json"
     assert client.get(f"/api/v1/traces/{TRACE}/").status_code == 401
+
+
+def test_a_line_of_one_run_is_as_long_as_the_run_and_leads_to_its_page(client):
+    automation = make_automation("deal-sync")
+    run = make_run(automation, seconds=60, correlation_id="sync-12")
+    _, text = make_token("audit:read", "runs:read")
+
+    body = client.get("/api/v1/traces/sync-12/", headers={"Authorization": f"Bearer {text}"}).json()
+
+    assert (body["from"], body["to"], body["seconds"]) == ("2026-11-03T08:59:00Z", "2026-11-03T09:00:00Z", 60.0)
+    (step,) = body["steps"]
+    assert (step["kind"], step["began_at"], step["seconds"]) == ("run", body["from"], 60.0)
+    assert (step["url"], step["source_url"]) == ("/automations/deal-sync/", f"/runs/{run.pk}/")
