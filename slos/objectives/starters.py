@@ -1,4 +1,5 @@
-"""Objectives to start from: five journeys, each with one SLI of the availability kind and one of the latency kind.
+"""Objectives to start from: five journeys, each with an SLI of the availability kind, one of the latency kind, and one
+that counts downtime, which the budget of a quarter is made of.
 
 Figures are those of the playbook where it has any; `is_ours` marks a target that it leaves open.
 """
@@ -10,6 +11,7 @@ from typing import Any
 from slos.objectives.document import Document
 
 WEEK = {"kind": "calendar", "unit": "week", "timezone": "UTC"}
+QUARTER = {"kind": "calendar", "unit": "quarter", "timezone": "UTC"}
 FOUR_WEEKS = {"kind": "rolling", "days": 28}
 MINUTE, HOUR = 60, 3_600
 
@@ -38,6 +40,24 @@ class Journey:
 def _events(kind: str, target: str, seconds: int | None = None) -> dict[str, Any]:
     terms: dict[str, Any] = {"kind": kind, "method": "occurrences", "target": target, "window": FOUR_WEEKS}
     return terms | ({"threshold_seconds": seconds} if seconds else {})
+
+
+def _downtime(name: str, failures: int) -> Starter:
+    """The minutes a quarter that every critical workflow is tracked by, beside what counts events."""
+    return Starter(
+        "downtime",
+        f"{name} downtime",
+        "99.5% of each quarter, which leaves about 11 hours. Down while its heartbeat is missed, and from "
+        f"{failures} failures in a row until the next success.",
+        {
+            "kind": "availability",
+            "method": "downtime",
+            "target": "99.5",
+            "window": QUARTER,
+            "violation": {"consecutive_failures": failures},
+        },
+        is_ours=True,
+    )
 
 
 JOURNEYS = (
@@ -94,6 +114,7 @@ JOURNEYS = (
                 "happened, or from its start.",
                 _events("freshness", "95", 15 * MINUTE),
             ),
+            _downtime("Lifecycle Nurture", 2),
         ),
     ),
     Journey(
@@ -114,6 +135,7 @@ JOURNEYS = (
                 "99% of pipeline updates are in the CRM within 5 minutes.",
                 _events("freshness", "99", 5 * MINUTE),
             ),
+            _downtime("Deal Sync", 2),
         ),
     ),
     Journey(
@@ -134,6 +156,7 @@ JOURNEYS = (
                 _events("latency", "95", 24 * HOUR),
                 is_ours=True,
             ),
+            _downtime("Order to shipment", 3),
         ),
     ),
     Journey(
@@ -156,6 +179,7 @@ JOURNEYS = (
                 _events("latency", "95", 48 * HOUR),
                 is_ours=True,
             ),
+            _downtime("Ticket to resolution", 3),
         ),
     ),
 )

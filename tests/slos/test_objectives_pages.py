@@ -220,7 +220,7 @@ def test_the_automation_shows_its_budgets(slo: Slo, owner: Person):
 
 
 def test_every_starter_is_a_sound_definition():
-    """Five journeys, each with an SLI of the availability kind and one of the latency kind."""
+    """Five journeys, each with an SLI of the availability kind, one of the latency kind, and one of downtime."""
     assert [one.slug for one in starters.JOURNEYS] == [
         "lead-router", "lifecycle-nurture", "deal-sync", "order-to-ship", "ticket-to-resolution",
     ]  # fmt: skip
@@ -232,6 +232,7 @@ def test_every_starter_is_a_sound_definition():
             kinds.add(document["kind"])
         assert "availability" in kinds
         assert kinds & {"latency", "freshness"}
+        assert "downtime" in {document["method"] for document in starters.documents(journey)}
 
 
 def test_halves_go_up_as_in_the_sentence_beside():
