@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from opsportal.catalog import registry
 from opsportal.catalog.limits import LIMITS
@@ -44,10 +45,10 @@ def watched(at: datetime) -> list[Release]:
     return list(Release.objects.watched(at).select_related("automation__owner").order_by("-released_at", "-id"))
 
 
-def suggested_rhythms() -> dict[int, dict[str, object]]:
-    """What the imported workflows' schedules suggest as heartbeats, by automation: see Workflow.rhythm."""
-    rows = Workflow.objects.exclude(rhythm={}).exclude(automation__state="retired")
-    return dict(rows.values_list("automation_id", "rhythm"))
+def suggested_rhythm(automation: Automation) -> dict[str, Any]:
+    """What the schedule of its imported workflow suggests as a heartbeat (see Workflow.rhythm), or nothing."""
+    workflow: Workflow | None = getattr(automation, "workflow", None)
+    return workflow.rhythm if workflow is not None and automation.state != "retired" else {}
 
 
 def over_budget(principal: Principal | None) -> list[Automation]:

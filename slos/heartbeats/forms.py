@@ -5,6 +5,7 @@ from zoneinfo import available_timezones
 
 from django import forms as django_forms
 
+from opsportal.catalog import upkeep
 from opsportal.catalog.models import Automation
 from opsportal.identity.queries import list_teams
 from opsportal.web import forms
@@ -15,12 +16,26 @@ from slos.models import Heartbeat
 SPAN: dict[str, Any] = {"min_value": 1, "max_value": engine.MAX_SECONDS}
 
 
+ZONES = frozenset(available_timezones())
+LONGEST_GRACE = 3_600
+
+
+def begun_with(automation: Automation) -> dict[str, Any]:
+    """What a new heartbeat of an automation begins with: the rhythm of its imported workflow, where there is one."""
+    begun: dict[str, Any] = {"name": automation.name[:100], "automation": automation.pk}
+    rhythm = upkeep.suggested_rhythm(automation)
+    if not rhythm:
+        return begun
+    period = max(1, min(rhythm["period_seconds"], engine.MAX_SECONDS))
+    begun |= {"kind": rhythm["kind"], "schedule": rhythm["schedule"], "timeout_seconds": period}
+    begun["grace_seconds"] = max(engine.MIN_SECONDS, min(period, LONGEST_GRACE))
+    return begun | ({"timezone": rhythm["timezone"]} if rhythm["timezone"] in ZONES else {})
+
+
 class HeartbeatForm(forms.ModelForm[Heartbeat]):
     """What is expected of a heartbeat. Lengths are seconds, as in the API."""
 
-    timezone = django_forms.ChoiceField(
-        label="Time zone", choices=[(name, name) for name in sorted(available_timezones())]
-    )
+    timezone = django_forms.ChoiceField(label="Time zone", choices=[(name, name) for name in sorted(ZONES)])
     timeout_seconds = django_forms.IntegerField(
         label="Every so many seconds", help_text="3600 is an hour, 86400 a day. Without meaning for schedules.", **SPAN
     )

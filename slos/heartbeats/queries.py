@@ -38,8 +38,10 @@ def of_automation(automation: Automation) -> list[Heartbeat]:
 
 
 def with_heartbeats(automations: QuerySet[Automation]) -> QuerySet[Automation]:
-    """Read with their heartbeats, for pages."""
-    return automations.prefetch_related(Prefetch("heartbeats", Heartbeat.objects.with_runs()))
+    """Read with their heartbeats, and with the workflow that one could be made of, for pages."""
+    return automations.select_related("workflow").prefetch_related(
+        Prefetch("heartbeats", Heartbeat.objects.with_runs())
+    )
 
 
 def with_heartbeat(automations: Collection[Automation]) -> set[int]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from opsportal import clock
+from opsportal.catalog import upkeep
 from opsportal.catalog.models import Automation
 from opsportal.errors import DomainError, NotFound
 from opsportal.identity.actors import actor_of, principal_of
@@ -22,7 +23,7 @@ from opsportal.web.actions import Done, post_action
 from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
 from slos.heartbeats import engine, operations, queries, shapes, words
-from slos.heartbeats.forms import HeartbeatForm, ProjectForm
+from slos.heartbeats.forms import HeartbeatForm, ProjectForm, begun_with
 from slos.heartbeats.tables import HeartbeatFilter, HeartbeatTable
 from slos.models import Heartbeat, Ping, PingProject
 from slos.states import HeartbeatStatus
@@ -85,7 +86,10 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 @scope_required("heartbeats:write")
 def create(request: HttpRequest) -> HttpResponse:
-    form = HeartbeatForm(request.POST or None, person=principal_of(request))
+    """A blank form; `?automation=` begins with that one and what its workflow's schedule suggests."""
+    principal = principal_of(request)
+    named = Automation.objects.visible_to(principal).filter(slug=request.GET.get("automation", "")[:60]).first()
+    form = HeartbeatForm(request.POST or None, initial=begun_with(named) if named else None, person=principal)
 
     def save() -> Heartbeat:
         return operations.create_heartbeat(values=form.values(), actor=actor_of(request), now=clock.now())
@@ -156,7 +160,8 @@ def panel(request: HttpRequest, automation: Automation, now: datetime) -> dict[s
     found = queries.of_automation(automation)
     known = [(one, queries.status_of(one, now)) for one in found]
     rows = [(one, words.STATUSES[status], words.TONES[status], words.rhythm(one)) for one, status in known]
-    return {"rows": rows, "may_write": _may(request, "heartbeats:write")}
+    suggested = {} if rows else upkeep.suggested_rhythm(automation)
+    return {"rows": rows, "suggested": suggested, "may_write": _may(request, "heartbeats:write")}
 
 
 # --- parts ---

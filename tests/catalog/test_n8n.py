@@ -16,7 +16,7 @@ from opsportal.catalog.exports import read_file
 from opsportal.catalog.models import Automation, Workflow, WorkflowImport, WorkflowVersion
 from opsportal.errors import Conflict, InvalidInput
 from tests.factories.catalog import make_automation
-from tests.factories.identity import NOW, SETUP, make_person
+from tests.factories.identity import NOW, SETUP, make_person, make_token
 
 SLACK = "xoxb-" + "1234567890-abcdefghijkl"
 HUBSPOT = "pat-na1-" + "0123456789abcdef0123456789abcdef"
@@ -324,3 +324,16 @@ def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFi
     with pytest.raises(CommandError) as refusal:
         call_command("import_n8n", str(bad))
     assert refusal.value.returncode == 2
+
+
+@pytest.mark.django_db
+def test_the_api_tells_the_workflow_its_rhythm_and_what_was_found(client: Any):
+    bring_in({**SOUND, "settings": {}})
+    _, text = make_token("catalog:read")
+
+    body = client.get("/api/v1/automations/lead-router/", headers={"Authorization": f"Bearer {text}"}).json()
+
+    (told,) = body["workflows"]
+    assert (told["rhythm"]["kind"], told["rhythm"]["period_seconds"]) == ("simple", 300)
+    assert "no_error_workflow" in {finding["code"] for finding in told["findings"]}
+    assert all(set(finding) == {"code", "tone", "sentence"} for finding in told["findings"])

@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from opsportal.catalog import operations as catalog
-from opsportal.catalog.models import Automation
+from opsportal.catalog.models import Automation, Workflow
 from opsportal.catalog.readiness import readiness_of
+from opsportal.identity.roles import Role
 from slos.facts import News, raise_facts
 from slos.heartbeats import operations, shapes
 from slos.heartbeats.sweep import sweep_heartbeats
@@ -15,7 +17,7 @@ from slos.models import Fact, Flip, Heartbeat
 from slos.states import FactKind
 from tests.factories.catalog import make_automation
 from tests.factories.heartbeats import make_heartbeat, ping
-from tests.factories.identity import NOW, SETUP, make_person
+from tests.factories.identity import NOW, SETUP, make_person, make_team
 
 pytestmark = pytest.mark.django_db
 
@@ -228,3 +230,37 @@ def test_what_is_news_of_an_automation(state: str, kinds: set[str]) -> None:
     assert raise_facts(news, now=NOW) == len(kinds)
 
     assert set(Fact.objects.values_list("kind", flat=True)) == kinds
+
+
+# --- a heartbeat made of an imported schedule ---
+
+
+def test_an_imported_schedule_is_offered_as_a_heartbeat_with_the_form_filled_in(client: Client) -> None:
+    automation = make_active()
+    rhythm = {"kind": "cron", "schedule": "*/5 * * * *", "timezone": "Europe/Berlin", "period_seconds": 300}
+    Workflow.objects.create(
+        automation=automation,
+        external_id="w1",
+        name="Deal Sync",
+        rhythm={**rhythm, "sentence": "by the schedule */5 * * * *"},
+        imported_at=NOW,
+    )
+    client.force_login(make_person(roles=[Role.OPS_LEAD]), backend="opsportal.identity.backends.PersonBackend")
+    address = "/heartbeats/new/?automation=deal-sync"
+    assert address in client.get("/automations/deal-sync/").content.decode()
+
+    form = client.get(address).context["form"]
+    given = {field.name: field.value() for field in form if field.value() not in (None, False)}
+    client.post(address, given)
+
+    made = Heartbeat.objects.get()
+    assert (made.automation, made.kind, made.schedule) == (automation, "cron", "*/5 * * * *")
+    assert (made.timezone, made.grace_seconds) == ("Europe/Berlin", 300)
+
+
+def test_no_form_begins_with_an_automation_of_somebody_else(client: Client) -> None:
+    make_automation("secret", team=make_team("west"))
+    analyst = make_person(team=make_team("east"), roles=[Role.ANALYST])
+    client.force_login(analyst, backend="opsportal.identity.backends.PersonBackend")
+    answer = client.get("/heartbeats/new/?automation=secret")
+    assert answer.status_code == 403 or b"Secret" not in answer.content

@@ -113,7 +113,8 @@ class AutomationViewSet(ResourceViewSet):
     }
 
     def get_queryset(self) -> Any:
-        rows = Automation.objects.select_related(*queries.NAMES).prefetch_related("responsibilities__person")
+        rows = Automation.objects.select_related(*queries.NAMES, "workflow")
+        rows = rows.prefetch_related("responsibilities__person", "workflow__versions")
         if getattr(self, "swagger_fake_view", False):
             return rows
         return rows.visible_to(principal_of(self.request))
@@ -316,7 +317,8 @@ class AutomationViewSet(ResourceViewSet):
 
     def _fresh(self, automation: Automation, *, status: int = 200) -> Response:
         """As it stands now, also where whoever moved it no longer sees it."""
-        rows = Automation.objects.select_related(*queries.NAMES).prefetch_related("responsibilities__person")
+        rows = Automation.objects.select_related(*queries.NAMES, "workflow")
+        rows = rows.prefetch_related("responsibilities__person", "workflow__versions")
         return self.answer(rows.get(pk=automation.pk), status=status)
 
     def _edited(self) -> Automation:

@@ -91,6 +91,32 @@ class DegradedSerializer(serializers.Serializer):
     by = drf.CharField()
 
 
+class RhythmSerializer(serializers.Serializer):
+    """What a workflow's schedule suggests as a heartbeat. `period_seconds` is the longest time between two starts."""
+
+    kind = drf.ChoiceField(choices=["simple", "cron"])
+    schedule = drf.CharField(allow_blank=True)
+    timezone = drf.CharField(allow_blank=True, help_text="Empty where the workflow leaves it to its server.")
+    period_seconds = drf.IntegerField()
+    sentence = drf.CharField()
+
+
+class FindingSerializer(serializers.Serializer):
+    code = drf.CharField()
+    tone = drf.CharField()
+    sentence = drf.CharField()
+
+
+class WorkflowSerializer(serializers.Serializer):
+    """The imported workflow that it is, and what was found in its newest version."""
+
+    name = drf.CharField()
+    external_id = drf.CharField()
+    imported_at = DateTimeField()
+    rhythm = RhythmSerializer(allow_null=True)
+    findings = FindingSerializer(many=True)
+
+
 class AutomationSerializer(serializers.Serializer):
     """An automation. `team` is a slug, people are user names."""
 
@@ -123,6 +149,7 @@ class AutomationSerializer(serializers.Serializer):
     paused = PausedSerializer(read_only=True, allow_null=True)
     degraded = DegradedSerializer(read_only=True, allow_null=True)
     fallback_since = DateTimeField(read_only=True, allow_null=True)
+    workflows = WorkflowSerializer(many=True, read_only=True)
     created_at = DateTimeField(read_only=True)
     updated_at = DateTimeField(read_only=True)
 
@@ -136,6 +163,7 @@ class AutomationSerializer(serializers.Serializer):
             **{name: getattr(automation, name) for name in ("limits", "links", "currency", "state")},
             **{name: _money(getattr(automation, name)) for name in ("cost_per_month", "cost_budget")},
             **_standing(automation, self.context["view"].now),
+            "workflows": _workflows(automation),
             "created_at": words.iso(automation.created_at),
             "updated_at": words.iso(automation.updated_at),
         }
@@ -163,6 +191,17 @@ def _standing(automation: Automation, now: Any) -> dict[str, Any]:
     since = _iso(automation.fallback_since)
     standing = {"tier_agreed": agreed, "paused": paused, "degraded": degraded, "fallback_since": since}
     return {name: value or None for name, value in standing.items()}
+
+
+def _workflows(automation: Automation) -> list[dict[str, Any]]:
+    """One at most, so far."""
+    workflow = getattr(automation, "workflow", None)
+    if workflow is None:
+        return []
+    newest = next(iter(workflow.versions.all()), None)
+    plain = {"name": workflow.name, "external_id": workflow.external_id, "imported_at": words.iso(workflow.imported_at)}
+    findings = newest.findings if newest is not None else []
+    return [{**plain, "rhythm": workflow.rhythm or None, "findings": findings}]
 
 
 def _raci(automation: Automation) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class WorkflowVersion(models.Model):
     sha256 = models.CharField(max_length=64)
     node_count = models.PositiveIntegerField()
     is_active = models.BooleanField(default=False)
-    findings = models.JSONField(default=list)  # [{code, tone, node, sentence}]
+    findings = models.JSONField(default=list)  # [{code, tone, sentence}]
     imported_at = models.DateTimeField()
     imported_by = models.CharField(max_length=150)
 
