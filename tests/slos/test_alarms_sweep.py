@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from opsportal.catalog import operations as catalog
 from opsportal.catalog.models import Automation
 from opsportal.sweeps.models import BlindSpell
 from slos.alarms.sweep import sweep_batch, sweep_burns
@@ -146,6 +147,26 @@ def test_what_is_promised_no_more_does_not_burn(automation: Automation):
     operations.retire_slo(slo, actor=SETUP, now=NOW)
     swept(NOW + MINUTE)
     assert kinds() == []
+
+
+def test_what_a_retired_automation_burns_is_over_and_nobodys_news(automation: Automation):
+    burning(automation)
+    swept(NOW)
+    assert kinds()
+    catalog.retire_automation(automation, actor=SETUP, now=NOW)
+
+    swept(NOW + MINUTE)
+    swept(NOW + 2 * MINUTE)
+
+    assert kinds() == []
+    assert not Fact.objects.filter(noticed_at__gt=NOW).exists()
+
+
+def test_what_a_paused_automation_burns_is_news_for_a_pause_is_no_exclusion(automation: Automation):
+    burning(automation)
+    catalog.pause_automation(automation, actor=SETUP, now=NOW, reason="It fails.")
+    swept(NOW)
+    assert "burn" in kinds()
 
 
 def test_a_draft_alerts_nobody(automation: Automation):
