@@ -94,7 +94,7 @@ def _failing(slo: Slo, start: datetime, end: datetime) -> list[bool]:
 
 
 def _missed(slo: Slo, start: datetime, end: datetime) -> list[bool]:
-    facts = Fact.objects.filter(automation=slo.automation, kind="heartbeat_down")
+    facts = Fact.objects.filter(automation=slo.automation, kind__in=("heartbeat_down", "silence"))
     gaps = [(int(one.occurred_at.timestamp()), int((one.ended_at or end).timestamp())) for one in facts]
     is_minded = slo.kind == "availability"
     return [is_minded and any(since <= at < until for since, until in gaps) for at in _seconds(start, end)]
