@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
@@ -19,7 +20,8 @@ from slos.exposition.openslo.reading import Source, read_text
 from slos.exposition.openslo.versions import as_v1
 from slos.models import Slo
 from slos.objectives.document import from_document, to_document
-from slos.objectives.operations import change_slo
+from slos.objectives.operations import change_slo, create_slo
+from slos.objectives.starters import JOURNEYS, documents
 from tests.factories.budgets import weekly_downtime
 from tests.factories.catalog import make_automation
 from tests.factories.heartbeats import make_heartbeat
@@ -205,6 +207,143 @@ def test_our_own_slos_go_out_and_come_back_exactly(tmp_path: Path):
     assert after == before
 
 
+# What the published JSON schema (OpenSLO schemas/v1) asks of an SLO with an inline indicator, said in our own words.
+NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[a-z0-9][a-z0-9.|/\\-]*[a-z0-9]*$"}
+METADATA = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": NAME, "displayName": {"type": "string", "minLength": 1}},
+}
+DURATION = {"type": "string", "pattern": "^[1-9][0-9]*[mhdwMQY]$"}
+CALENDAR = {
+    "type": "object",
+    "required": ["startTime", "timeZone"],
+    "properties": {
+        "startTime": {
+            "type": "string",
+            "pattern": r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01]\d|2[0-3]):[0-5]\d:[0-5]\d$",
+        },
+        "timeZone": {"type": "string", "pattern": r"[A-Z][a-zA-Z_]+\/[A-Z][a-zA-Z_]+"},
+    },
+}
+WINDOW = {
+    "type": "object",
+    "required": ["duration"],
+    "properties": {"duration": DURATION, "calendar": CALENDAR},
+    "if": {"not": {"properties": {"isRolling": {"const": True}}}},
+    "then": {"required": ["calendar"]},
+}
+METRIC = {
+    "type": "object",
+    "required": ["metricSource"],
+    "properties": {
+        "metricSource": {"type": "object", "required": ["spec"], "properties": {"spec": {"type": "object"}}}
+    },
+}
+RATIO = {
+    "type": "object",
+    "required": ["counter", "total"],
+    "oneOf": [{"required": ["good"]}, {"required": ["bad"]}],
+    "properties": {"counter": {"type": "boolean"}, "good": METRIC, "bad": METRIC, "total": METRIC},
+}
+INDICATOR = {
+    "type": "object",
+    "required": ["metadata", "spec"],
+    "properties": {
+        "metadata": METADATA,
+        "spec": {
+            "oneOf": [{"required": ["ratioMetric"]}, {"required": ["thresholdMetric"]}],
+            "properties": {"ratioMetric": RATIO, "thresholdMetric": METRIC},
+        },
+    },
+}
+OBJECTIVE = {
+    "type": "object",
+    "required": ["target"],
+    "properties": {
+        "displayName": {"type": "string", "minLength": 1},
+        "target": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+        "timeSliceTarget": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "timeSliceWindow": DURATION,
+    },
+}
+PUBLISHED = {
+    "type": "object",
+    "required": ["apiVersion", "kind", "metadata", "spec"],
+    "properties": {
+        "apiVersion": {"const": "openslo/v1"},
+        "kind": {"const": "SLO"},
+        "metadata": METADATA,
+        "spec": {
+            "type": "object",
+            "required": ["service", "budgetingMethod", "objectives", "indicator"],
+            "not": {"required": ["indicatorRef"]},
+            "properties": {
+                "description": {"type": "string", "maxLength": 1050},
+                "service": NAME,
+                "indicator": INDICATOR,
+                "timeWindow": {"type": "array", "maxItems": 1, "items": WINDOW},
+                "budgetingMethod": {"enum": ["Occurrences", "Timeslices"]},
+                "objectives": {"type": "array", "items": OBJECTIVE},
+            },
+            "if": {"properties": {"budgetingMethod": {"const": "Timeslices"}}},
+            "then": {"properties": {"objectives": {"items": {"required": ["timeSliceWindow", "timeSliceTarget"]}}}},
+        },
+    },
+}
+
+
+def test_every_starter_passes_the_published_schema_and_comes_back_in_its_own_zone(tmp_path: Path):
+    for journey in JOURNEYS:
+        make_automation(journey.slug)
+        for document in documents(journey):
+            create_slo(slug=document["slug"], definition=from_document(document), actor=SETUP, now=NOW)
+    zones = {slo.slug: slo.timezone for slo in Slo.objects.all()}
+    path = tmp_path / "starters.yaml"
+    call_command("export_openslo", "--output", str(path))
+    bodies = list(yaml.safe_load_all(path.read_text()))
+    assert len(bodies) == len(zones)
+    for body in bodies:
+        jsonschema.validate(body, PUBLISHED)
+    code, _, notes = take_in(path, update=True)
+    assert (code, notes) == (0, "")
+    assert {slo.slug: slo.timezone for slo in Slo.objects.all()} == zones
+
+
+def test_utc_is_written_as_the_schema_spells_it_and_read_as_utc(web, tmp_path: Path):
+    text = (FILES / "v1-ratio-calendar-timeslices.yaml").read_text()
+    (tmp_path / "utc.yaml").write_text(text.replace("America/New_York", "UTC"))
+    take_in(tmp_path / "utc.yaml")
+    slo = Slo.objects.get()
+    assert slo.timezone == "UTC"
+    (out,) = give_out(tmp_path)
+    assert out["spec"]["timeWindow"][0]["calendar"]["timeZone"] == "Etc/UTC"
+    take_in(tmp_path / "out.yaml", update=True)
+    slo.refresh_from_db()
+    assert slo.timezone == "UTC"
+
+
+def test_every_key_that_openslo_does_not_know_is_noted_and_kept(web, tmp_path: Path):
+    text = (FILES / "v1-ratio-calendar-timeslices.yaml").read_text()
+    (body,) = yaml.safe_load_all(text)
+    body["spec"]["bogus"] = 1
+    body["spec"]["objectives"][0]["targt"] = 0.5
+    body["labels"] = {"team": "ops"}
+    (tmp_path / "given.yaml").write_text(yaml.safe_dump(body))
+    code, _, notes = take_in(tmp_path / "given.yaml")
+    assert code == 0
+    for path in ("spec.bogus", "spec.objectives[0].targt", "labels"):
+        assert f"(web-availability), {path}: is no key of OpenSLO; kept, and not followed." in notes
+    assert "is no key" not in take_in("v1-ratio-calendar-timeslices.yaml")[2]
+    (out,) = give_out(tmp_path)
+    assert out["spec"]["bogus"] == 1
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_nothing_that_openslo_knows_is_noted_as_unknown(web, name: str):
+    assert "is no key" not in take_in(name)[2]
+
+
 def test_a_service_that_is_no_automation_is_refused_unless_one_is_named_or_made():
     name = "v1-ratio-calendar-timeslices.yaml"
     code, _, notes = take_in(name)
@@ -289,6 +428,11 @@ def test_whatever_stands_in_a_spec_is_read_or_refused(spec: dict[str, Any], vers
     assert isinstance(faults_of(body), list)
 
 
+def calendar_in(zone: Any) -> list[dict[str, Any]]:
+    calendar = {"startTime": "2024-01-01 00:00:00", "timeZone": zone}
+    return [{"duration": "1w", "isRolling": False, "calendar": calendar}]
+
+
 @pytest.mark.parametrize(
     ("path", "value", "fault"),
     [
@@ -305,6 +449,8 @@ def test_whatever_stands_in_a_spec_is_read_or_refused(spec: dict[str, Any], vers
         ("spec.timeWindow", [{"duration": "0d", "isRolling": True}], "spec.timeWindow[0].duration"),
         ("spec.timeWindow", [{"duration": "1w", "isRolling": False}], "spec.timeWindow[0]: is either rolling"),
         ("spec.indicator.spec", {}, "spec.indicator.spec: has exactly one of thresholdMetric, ratioMetric"),
+        ("spec.timeWindow", calendar_in("UTC"), "spec.timeWindow[0].calendar.timeZone: is an IANA time zone of the"),
+        ("spec.timeWindow", calendar_in([]), "spec.timeWindow[0].calendar.timeZone: is an IANA time zone of the"),
         ("spec.service", None, "spec.service: is text of 1"),
     ],
 )

@@ -1,11 +1,12 @@
 """OpenSLO v1, strictly: what its specification and its reference checker ask of an object, with the path of what fails.
 
 After github.com/OpenSLO/OpenSLO (schemas/v1) and github.com/OpenSLO/go-sdk (pkg/openslo/v1), both Apache-2.0; written
-anew. Where the two differ, the stricter holds. Keys that the specification does not name are let by.
+anew. Where the two differ, the stricter holds. Keys that the specification does not name are no faults: `unknown_keys`
+tells of them.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,7 +22,9 @@ ANNOTATION_KEY = re.compile(
     r"[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?"
 )
 DURATION = re.compile(r"[1-9][0-9]*[mhdwMQY]")
+ZONE = re.compile(r"[A-Z][a-zA-Z_]+/[A-Z][a-zA-Z_]+")  # so UTC is Etc/UTC
 OPERATORS = ("lte", "gte", "lt", "gt")
+HEAD = ("apiVersion", "kind", "metadata", "spec")
 METHODS = ("Occurrences", "Timeslices", "RatioTimeslices")
 LONGEST_DESCRIPTION, LONGEST_DISPLAY_NAME = 1050, 63
 
@@ -30,6 +33,7 @@ LONGEST_DESCRIPTION, LONGEST_DISPLAY_NAME = 1050, 63
 class Fault:
     path: str
     sentence: str
+    is_unknown_key: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}: {self.sentence}"
@@ -41,10 +45,20 @@ Check = Callable[[Any, str], Faults]
 
 def faults_of(body: Any) -> list[Fault]:
     """Everything that is wrong with one object; nothing for one that passes."""
+    return [fault for fault in _findings(body) if not fault.is_unknown_key]
+
+
+def unknown_keys(body: Any) -> list[str]:
+    """The paths of keys that the specification does not name, of an object in v1."""
+    return [fault.path for fault in _findings(body) if fault.is_unknown_key]
+
+
+def _findings(body: Any) -> list[Fault]:
     if not isinstance(body, dict):
         return [Fault("", "is no object")]
     found = list(_one_of(("openslo/v1",))(body.get("apiVersion"), "apiVersion"))
     found += _one_of(KINDS)(body.get("kind"), "kind")
+    found += _unknown(body, "", HEAD)
     found += _metadata(body.get("metadata"), "metadata")
     spec = body.get("spec")
     if not isinstance(spec, dict):
@@ -106,6 +120,13 @@ def _fields(part: Any, path: str, required: dict[str, Check], optional: dict[str
     for name, check in (optional or {}).items():
         if name in part:
             yield from check(part[name], f"{path}.{name}")
+    yield from _unknown(part, f"{path}.", {*required, *(optional or {})})
+
+
+def _unknown(part: dict[str, Any], prefix: str, known: Collection[str]) -> Faults:
+    for name in part:
+        if name not in known:
+            yield Fault(f"{prefix}{str(name)[:60]}", "is no key of the specification", is_unknown_key=True)
 
 
 def _exactly_one(part: dict[str, Any], path: str, *names: str) -> Faults:
@@ -179,7 +200,11 @@ def _metric(value: Any, path: str) -> Faults:
 
 
 def _ratio(value: Any, path: str) -> Faults:
-    metrics: dict[str, Check] = {"counter": _boolean, **dict.fromkeys(("good", "bad", "total", "raw"), _metric)}
+    metrics: dict[str, Check] = {
+        "counter": _boolean,
+        "rawType": _nothing,
+        **dict.fromkeys(("good", "bad", "total", "raw"), _metric),
+    }
     yield from _fields(value, path, {}, metrics)
     if not isinstance(value, dict):
         return
@@ -275,8 +300,8 @@ def _start(value: Any, path: str) -> Faults:
 
 
 def _zone(value: Any, path: str) -> Faults:
-    if value not in available_timezones():
-        yield Fault(path, "is an IANA time zone")
+    if not isinstance(value, str) or value not in available_timezones() or not ZONE.search(value):
+        yield Fault(path, "is an IANA time zone of the form Area/Place, such as Etc/UTC")
 
 
 # --- alerts, sources ---
@@ -287,9 +312,10 @@ def _referenced(reference: str, kind: str, spec: Check) -> Check:
 
     def check(value: Any, path: str) -> Faults:
         if isinstance(value, dict) and reference in value:
-            yield from _label(value[reference], f"{path}.{reference}")
+            yield from _fields(value, path, {reference: _label})
         else:
-            yield from _fields(value, path, {"kind": _one_of((kind,)), "metadata": _metadata, "spec": spec})
+            required = {"kind": _one_of((kind,)), "metadata": _metadata, "spec": spec}
+            yield from _fields(value, path, required, {"apiVersion": _one_of(("openslo/v1",))})
 
     return check
 

@@ -13,7 +13,7 @@ from opsportal.catalog.models import Automation
 from opsportal.errors import DomainError, InvalidInputs
 from slos.exposition.openslo.giving import said_of
 from slos.exposition.openslo.reading import Document, Note, Source, read_file
-from slos.exposition.openslo.taking import Around, Taken, take
+from slos.exposition.openslo.taking import Around, Taken, note_unknown, take
 from slos.exposition.openslo.versions import as_v1
 from slos.models import Slo
 from slos.objectives import operations as objectives
@@ -64,6 +64,7 @@ def import_sources(sources: list[Source], wishes: Wishes, imported: Imported, *,
     objects: dict[tuple[str, str], Document] = {}
     for source in sources:
         body, carried = as_v1(source) if source.kind != "SLO" else ({}, [])
+        note_unknown(source, body)
         for one in [body, *carried] if body else []:
             objects.setdefault((one["kind"], one["metadata"]["name"]), one)
     used: set[tuple[str, str]] = set()

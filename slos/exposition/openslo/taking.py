@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.text import slugify
 
 from slos.exposition.openslo import windows
+from slos.exposition.openslo.checking import unknown_keys
 from slos.exposition.openslo.reading import Document, Source, objects_in
 from slos.exposition.openslo.versions import as_v1
 from slos.objectives.thresholds import plain
@@ -57,6 +58,7 @@ def take(source: Source, around: Around) -> list[Taken]:
     if not objectives:
         source.note("spec.objectives", "promises nothing; not imported.", refused=True)
         return []
+    note_unknown(source, body)
     kept = {"document": body, "attached": [*carried, *_attached(source, body, around)], "version": source.version}
     shared = _shared(source, spec, around)
     if shared is None:
@@ -76,6 +78,12 @@ def take(source: Source, around: Around) -> list[Taken]:
             "spec.objectives", f"are {len(found)}; each is an SLO here: {', '.join(one.slug for one in found)}."
         )
     return _keep(found, kept)
+
+
+def note_unknown(source: Source, body: Document) -> None:
+    """A misspelt key would else be a promise that nobody keeps."""
+    for path in unknown_keys(body):
+        source.note(path, "is no key of OpenSLO; kept, and not followed.")
 
 
 def slug_of(source: Source, name: str, number: int = 0) -> str:

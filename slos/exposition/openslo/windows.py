@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from slos.exposition.openslo.reading import Document, Source
+from slos.exposition.openslo.reading import Document, Source, objects_in
 
 DURATION = re.compile(r"([1-9][0-9]*)([mhdwMQY])")
 DAYS = {"d": 1, "w": 7, "M": 30, "Q": 90, "Y": 365}
@@ -12,6 +12,7 @@ MINUTES = {"m": 1, "h": 60, "d": 1_440}
 UNITS = {"w": "week", "M": "month", "Q": "quarter", "Y": "year"}
 LETTERS = {unit: letter for letter, unit in UNITS.items()}
 ALIGNED = "2024-01-01 00:00:00"  # a Monday, and the first of a month, quarter and year
+UTC, UTC_WRITTEN = "UTC", "Etc/UTC"  # the schema asks for Area/Place
 UNSAID = {"kind": "rolling", "days": 28, "timezone": "UTC"}
 
 
@@ -38,7 +39,8 @@ def window_of(source: Source, spec: Document) -> Document:
     elif count != 1:
         source.note(f"{path}.duration", f"is {count} of them; our calendar windows are one {UNITS[letter]}.")
     _check_start(source, f"{path}.calendar.startTime", calendar, letter)
-    return {"kind": "calendar", "unit": UNITS[letter], "timezone": str(calendar.get("timeZone") or "UTC")}
+    zone = str(calendar.get("timeZone") or UTC)
+    return {"kind": "calendar", "unit": UNITS[letter], "timezone": UTC if zone == UTC_WRITTEN else zone}
 
 
 def written(window: Document) -> list[Document]:
@@ -46,7 +48,16 @@ def written(window: Document) -> list[Document]:
     if window["kind"] == "rolling":
         return [{"duration": f"{window['days']}d", "isRolling": True}]
     calendar = {"startTime": ALIGNED, "timeZone": window["timezone"]}
-    return [{"duration": f"1{LETTERS[window['unit']]}", "isRolling": False, "calendar": calendar}]
+    return spelled([{"duration": f"1{LETTERS[window['unit']]}", "isRolling": False, "calendar": calendar}])
+
+
+def spelled(theirs: Any) -> Any:
+    """Windows with UTC as the schema spells it; everything else as it stands."""
+    for window in objects_in(theirs):
+        calendar = window.get("calendar")
+        if isinstance(calendar, dict) and calendar.get("timeZone") == UTC:
+            calendar["timeZone"] = UTC_WRITTEN
+    return theirs
 
 
 def seconds_of(duration: Any) -> int | None:
