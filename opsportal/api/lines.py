@@ -124,7 +124,11 @@ def split_lines(pieces: Iterable[bytes]) -> Iterator[Numbered]:
 # --- reading JSON quickly, and as strictly as the parser of the API ---
 
 # What the schema's refusals are called outside. The messages are msgspec's.
-UNKNOWN, MISSING = re.compile(r"unknown field `([^`]*)`"), re.compile(r"missing required field `([^`]*)`")
+# Refusals that name a field, in the words of the rest of the API.
+NAMED = (
+    (re.compile(r"unknown field `([^`]*)`"), "unknown_field", "There is no such field."),
+    (re.compile(r"missing required field `([^`]*)`"), "required", "This field is required."),
+)
 CODES = (
     (re.compile(r"of length >="), "blank"),
     (re.compile(r"of length <="), "max_length"),
@@ -193,8 +197,8 @@ def _refuse(error: msgspec.ValidationError) -> NoReturn:
     """The schema's refusal with a code of ours, at the field it names."""
     message, _, place = str(error).partition(" - at `")
     path = "" if place.startswith("key") else place.strip("`").removeprefix("$").strip(".")
-    for pattern, code in ((UNKNOWN, "unknown_field"), (MISSING, "required")):
+    for pattern, code, sentence in NAMED:
         if found := pattern.search(message):
-            raise InvalidInput(code, f"{message}.", field=".".join(filter(None, (path, found[1])))) from None
+            raise InvalidInput(code, sentence, field=".".join(filter(None, (path, found[1])))) from None
     code = next((code for pattern, code in CODES if pattern.search(message)), "invalid")
     raise InvalidInput(code, f"{message}.", field=path) from None

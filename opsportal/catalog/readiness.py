@@ -17,7 +17,7 @@ ORDER = ("owner", "backup", "accountable", "slo", "alert", "dashboard", "runbook
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """`sentence` is what is shown while it is missing; `asked`: the tier demands it."""
+    """`sentence` says what is missing, and is empty where nothing is; `asked`: the tier demands it."""
 
     key: str
     sentence: str
@@ -89,7 +89,7 @@ def readiness_of_all(automations: Collection[Automation], at: datetime) -> dict[
 def _items(automation: Automation, sentences: Mapping[str, str], has: set[str]) -> Iterable[Item]:
     lenient = automation.tier == LENIENT
     for key in sorted(sentences, key=lambda key: (ORDER.index(key) if key in ORDER else len(ORDER), key)):
-        yield Item(key, sentences[key], key in has, not lenient or key in ASKED_OF_P2)
+        yield Item(key, "" if key in has else sentences[key], key in has, not lenient or key in ASKED_OF_P2)
 
 
 def _own(automation: Automation) -> set[str]:

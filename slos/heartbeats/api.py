@@ -65,6 +65,7 @@ class ShownHeartbeatSerializer(HeartbeatSerializer):
     """
 
     slug = drf.CharField(read_only=True)  # type: ignore[assignment]
+    timeout = drf.IntegerField(read_only=True, allow_null=True, help_text="Null where a schedule says when.")
     status = drf.ChoiceField(choices=[str(one) for one in HeartbeatStatus], read_only=True)
     started = drf.BooleanField(read_only=True)
     ping_url = drf.CharField(read_only=True, allow_null=True)
@@ -86,6 +87,7 @@ class ShownHeartbeatSerializer(HeartbeatSerializer):
         return {
             **{name: getattr(heartbeat, name) for name in plain},
             **{name: getattr(heartbeat, column) for name, column in COLUMNS.items()},
+            "timeout": heartbeat.timeout_seconds if heartbeat.kind == HeartbeatKind.SIMPLE else None,
             **{name: options[name] for name in OPTIONS},
             "automation": heartbeat.automation.slug if heartbeat.automation else None,
             "team": heartbeat.team.slug if heartbeat.team else None,

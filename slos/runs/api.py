@@ -29,6 +29,7 @@ from slos.states import RunStatus
 COUNT: dict[str, Any] = {"min_value": 0, "max_value": 10**9, "required": False}
 SIZE: dict[str, Any] = {"min_value": 0, "max_value": 10**15, "required": False, "allow_null": True}
 STATUSES = [one.value for one in RunStatus]
+TRIGGERS = ["event", "schedule", "human", "api"]
 
 
 def words(max_length: int) -> drf.CharField:
@@ -67,7 +68,7 @@ class NewRunSerializer(Serializer):
     interventions = drf.IntegerField(**COUNT)
     version = words(60)
     environment = words(60)
-    trigger = drf.ChoiceField(choices=["event", "schedule", "human", "api"], required=False, allow_blank=True)
+    trigger = drf.ChoiceField(choices=TRIGGERS, required=False, allow_blank=True)
     cost = drf.DecimalField(max_digits=14, decimal_places=6, min_value=0, required=False, allow_null=True)
     items_out = drf.IntegerField(**SIZE)
     tags = drf.DictField(required=False)
@@ -77,6 +78,7 @@ class NewRunSerializer(Serializer):
 class RunSerializer(ModelSerializer):
     """A run as its reports add up. `duration` in seconds; `started_at` null where nobody said it."""
 
+    id = drf.CharField(read_only=True, help_text="As the answer to its report named it.")
     automation = drf.SlugRelatedField(slug_field="slug", read_only=True)  # type: ignore[var-annotated]
     started_at = drf.SerializerMethodField()
     duration = drf.SerializerMethodField()
@@ -129,10 +131,15 @@ class RunViewSet(ResourceViewSet):
         "to": ("started_at__lt", DateTimeField(required=False)),
         "run_id": "run_id",
         "correlation_id": "correlation_id",
+        "trace_id": "correlation_id",  # as everywhere else in the API
+        "request_id": "request_id",
+        "trigger": ("trigger", drf.ChoiceField(choices=TRIGGERS, required=False)),
         "error_type": "error_type",
         "version": "version",
         "environment": "environment",
     }
+    search_fields = ("run_id", "error_type")
+    ordering_fields = ("id", "started_at")
     default_ordering = "-pk"
     request_serializers = {"create": NewRunSerializer}
     response_serializers = {"create": ONE_OR_LIST}

@@ -110,6 +110,10 @@ def test_the_api_answers_it_in_keys_and_sentences(client: Client):
     }  # fmt: skip
     assert answer["have"] == answer["of"] - 1
     assert answer["sentence"] == f"1 of the {answer['of']} things its tier asks for are missing."
+    said = {item["key"]: item["sentence"] for item in answer["items"] if item["sentence"]}
+    assert said == {
+        "tier_agreed": "RevOps and sales leadership have not agreed on its tier."
+    }  # nothing of what is there
 
 
 def test_the_list_shows_it(client: Client):

@@ -45,7 +45,7 @@ def test_a_heartbeat_is_made_with_the_names_of_the_contract(client: Client) -> N
     shown = answer.json()
     assert answer.status_code == 201, shown
     assert {name: shown[name] for name in body} == body
-    assert (shown["status"], shown["started"], shown["timeout"]) == ("new", False, 86_400)
+    assert (shown["status"], shown["started"], shown["timeout"]) == ("new", False, None)
     assert shown["ping_url"] == f"http://127.0.0.1:8000/ping/{Heartbeat.objects.get().code}"
     assert len(shown["next_times"]) == 5
     assert client.get(shown["ping_url"].removeprefix("http://127.0.0.1:8000")).content == b"OK"

@@ -58,7 +58,7 @@ def test_one_run_is_told_when_it_starts_and_when_it_ends():
     assert token.post("runs/", start).json()["status"] == "duplicate"
     assert_problem(token.post("runs/", end(status="failed")), 409, "run_id_conflict")
     found = token.get(f"runs/{first.json()['id']}/").json()
-    assert found["status"] == "succeeded"
+    assert (found["id"], found["status"]) == (first.json()["id"], "succeeded")  # the id it was given, letter by letter
     assert (found["started_at"], found["finished_at"]) == ("2026-01-05T09:00:00Z", "2026-01-05T09:01:30Z")
     assert (found["duration"], found["cost"], found["automation"]) == (90.0, "0.012500", "lead-router")
     assert found["steps"] == [{"name": "fetch", "status": "succeeded", "duration": 1.5}]
@@ -159,6 +159,14 @@ def test_a_line_that_no_database_or_reader_should_see_is_refused(raw: bytes, cod
     assert refusal.value.code == code
 
 
+def test_a_field_too_many_or_too_few_is_told_in_the_words_of_the_rest_of_the_api():
+    make_automation("lead-router")
+    token = caller("runs:write")
+    assert "There is no such field." in token.post("runs/", end(foo=1)).content.decode()
+    too_few = {name: value for name, value in end().items() if name != "run_id"}
+    assert "This field is required." in token.post("runs/", too_few).content.decode()
+
+
 def test_two_of_start_end_and_duration_give_the_third():
     def times(**said: Any) -> tuple[Any, ...]:
         new = read_line(json.dumps({"automation": "a", "run_id": "r", "status": "failed", **said}).encode())
@@ -246,7 +254,8 @@ def test_the_list_is_narrowed_and_paged():
     make_automation("deal-sync")
     token = caller("runs:write", "runs:read")
     failed = {"status": "failed", "error_type": "RateLimit", "version": "v2", "environment": "staging"}
-    token.post("runs/", [end(1, correlation_id="c1"), end(2, **failed), end(3, automation="deal-sync")])
+    asked = {"correlation_id": "c1", "request_id": "q1", "trigger": "human"}
+    token.post("runs/", [end(1, **asked), end(2, **failed), end(3, automation="deal-sync")])
 
     def found(query: str) -> list[str]:
         return [one["run_id"] for one in token.get(f"runs/?{query}").json()["results"]]
@@ -257,9 +266,14 @@ def test_the_list_is_narrowed_and_paged():
     assert found("environment=staging&from=2026-01-05T09:00:00Z&to=2026-01-05T09:00:01Z") == ["r2"]
     assert found("from=2026-01-05T09:00:01Z") == found("to=2026-01-05T09:00:00Z") == []
     assert found("correlation_id=c1") == found("run_id=r1") == ["r1"]
+    assert found("trace_id=c1") == found("request_id=q1") == found("trigger=human") == ["r1"]
+    assert found("q=ratelim") == found("q=r2") == ["r2"]
+    assert found("ordering=id") == found("ordering=started_at") == ["r1", "r2", "r3"]
+    assert found("ordering=-started_at&automation=lead-router") == ["r2", "r1"]
     page = token.get("runs/?limit=2").json()
     assert [one["run_id"] for one in token.get(page["next"]).json()["results"]] == ["r1"]
-    assert_problem(token.get("runs/?status=asleep"), 400)
+    for query in ("status=asleep", "trigger=moon", "ordering=cost"):
+        assert_problem(token.get(f"runs/?{query}"), 400)
     assert_problem(token.get("runs/99999999999999999999/"), 404)
 
 

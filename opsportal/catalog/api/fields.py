@@ -274,7 +274,7 @@ class ReadinessItemSerializer(serializers.Serializer):
     key = drf.CharField()
     ok = drf.BooleanField()
     asked = drf.BooleanField(help_text="Whether its tier demands it.")
-    sentence = drf.CharField(help_text="What is said while it is missing.")
+    sentence = drf.CharField(help_text="What is missing; empty where nothing is.")
 
 
 class ReadinessSerializer(serializers.Serializer):
