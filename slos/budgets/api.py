@@ -1,7 +1,9 @@
-"""The budget's part of /api/v1/slos/{slug}/: the viewset of slos.objectives mounts BudgetActions."""
+"""The budget's part of /api/v1/slos/{slug}/, which the viewset of slos.objectives mounts (BudgetActions), and the
+figures of an automation's runs.
+"""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,13 +16,14 @@ from handoffs.timers import spell_instant
 from opsportal.api import routing
 from opsportal.api.errors import Malformed
 from opsportal.api.serializers import DateTimeField, Serializer
+from opsportal.api.viewsets import BaseViewSet
+from opsportal.catalog.queries import get_automation
 from slos.budgets import queries
 from slos.budgets.engine import Budget, Burn, Cause, Point, Window
 from slos.budgets.engine.budgets import plain
+from slos.budgets.figures import BELOW, LEAST, Figure, Figures, figures
 from slos.models import Slo
 from slos.states import BudgetState
-
-routes: list[routing.Route] = []  # `slos/` is slos.objectives'
 
 
 class WindowSerializer(Serializer):
@@ -188,5 +191,102 @@ def window_data(window: Window) -> dict[str, Any]:
     return {"start": spell_instant(window.start), "end": spell_instant(window.end), "minutes": window.minutes}
 
 
+EXACT = Decimal("0.000001")
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+SPAN, LONGEST_SPAN = timedelta(days=30), timedelta(days=400)
+
+
+class FigureSerializer(Serializer):
+    """`key` is M1 to M10 of docs/metrics.md, `target` what one starts with, `n` how many it is worked out from."""
+
+    key = drf.CharField()
+    name = drf.CharField()
+    unit = drf.ChoiceField(choices=["ratio", "seconds", "money", "count"])
+    value = drf.CharField(allow_null=True)
+    n = drf.IntegerField()
+    target = drf.CharField(allow_null=True)
+    meets = drf.ChoiceField(choices=[LEAST, BELOW], help_text="The value is at least the target, or below it.")
+    met = drf.BooleanField(allow_null=True)
+
+
+class TagCostSerializer(Serializer):
+    tag = drf.CharField()
+    value = drf.CharField(allow_blank=True)
+    runs = drf.IntegerField()
+    cost = drf.CharField()
+
+
+class FiguresSerializer(Serializer):
+    """What the runs that ended in [from, to) tell. `looked_at`: so many of them, the last ones, were read for
+    `log_completeness` and `cost_by_tag`; everything else counts all.
+    """
+
+    automation = drf.CharField()
+    succeeded = drf.IntegerField()
+    failed = drf.IntegerField()
+    cancelled = drf.IntegerField()
+    results = FigureSerializer(many=True)
+    looked_at = drf.IntegerField()
+    cost_by_tag = TagCostSerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), "from": DateTimeField(), "to": DateTimeField()}
+
+
+class FiguresViewSet(BaseViewSet):
+    """Figures of an automation from its runs (M1, M2, M4, M5, M7, M8, M10); M3, M6 and M9 join with incidents."""
+
+    serializer_class = FiguresSerializer
+    read_scope = "runs:read"
+    response_serializers = {"list": {200: FiguresSerializer}}
+    query_fields = {
+        "list": {
+            "from": DateTimeField(required=False, help_text="Default: 30 days before `to`. At most 400 days before."),
+            "to": DateTimeField(required=False, help_text="Not included. Default: now."),
+        }
+    }
+
+    def list(self, request: Request, slug: str) -> Response:
+        automation = get_automation(slug, principal=self.principal)  # type: ignore[arg-type]
+        from_at, until = self._span()
+        span = {"from": spell_instant(from_at), "to": spell_instant(until)}
+        return Response({"automation": automation.slug, **span, **figures_data(figures(automation, from_at, until))})
+
+    def _span(self) -> tuple[datetime, datetime]:
+        until = self.query.get("to", self.now)
+        if until > self.now + queries.SKEW:
+            raise Malformed("in_the_future", "What will be known is not known yet.", field="to")
+        from_at = self.query.get("from") or until - min(SPAN, until - EARLIEST)
+        if from_at > until:
+            raise Malformed("bad_span", "This lies after the end of the span.", field="from")
+        if until - from_at > LONGEST_SPAN:
+            raise Malformed("bad_span", "A span has at most 400 days.", field="from")
+        return from_at, until
+
+
+def figures_data(found: Figures) -> dict[str, Any]:
+    told = found.counts
+    return {
+        "succeeded": told.succeeded,
+        "failed": told.failed,
+        "cancelled": told.cancelled,
+        "results": [_figure_data(one) for one in found.results],
+        "looked_at": found.looked_at,
+        "cost_by_tag": [
+            {"tag": one.tag, "value": one.value, "runs": one.runs, "cost": plain(one.cost)} for one in found.cost_by_tag
+        ],
+    }
+
+
+def _figure_data(one: Figure) -> dict[str, Any]:
+    value = None if one.value is None else plain(one.value.quantize(EXACT))
+    plainly = {"key": one.key, "name": one.name, "unit": one.unit, "n": one.n, "meets": one.meets, "met": one.is_met}
+    return {**plainly, "value": value, "target": digits(one.target)}
+
+
 def digits(value: Decimal | None) -> str | None:
     return None if value is None else plain(value)
+
+
+# `slos/` is slos.objectives'.
+routes: list[routing.Route] = [("automations/(?P<slug>[^/]+)/figures", FiguresViewSet, "automation-figures")]

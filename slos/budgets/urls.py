@@ -1,3 +1,6 @@
-from django.urls import URLPattern
+from django.urls import include, path
 
-urlpatterns: list[URLPattern] = []
+from slos.budgets import views
+
+figure_urls = [path("automations/<slug:slug>/figures/", views.figures_page, name="automation")]
+urlpatterns = [path("", include((figure_urls, "figures")))]

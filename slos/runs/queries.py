@@ -1,12 +1,12 @@
 """Reads of runs, for pages, the API and the rooms above."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from opsportal.catalog.limits import CAPS
 from opsportal.catalog.models import Automation
@@ -84,64 +84,20 @@ def floor_to(at: datetime, width: int) -> datetime:
     return datetime.fromtimestamp(int(at.timestamp()) // width * width, tz=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class RunFigures:
-    """What runs tell of an automation in a span (M1, M4, M5, M10 and what they cost). Ratios None where nothing ran.
+class Ended(NamedTuple):
+    """What is looked at of a run that ended, where buckets do not tell it."""
 
-    Success rate = succeeded / (succeeded + failed): a cancelled run was stopped on purpose and counts on neither side.
-    """
-
-    succeeded: int
-    failed: int
-    cancelled: int
-    retries: int
-    compensated: int
-    interventions: int
-    cost: Decimal
-
-    @property
-    def ended(self) -> int:
-        return self.succeeded + self.failed + self.cancelled
-
-    @property
-    def success_rate(self) -> Decimal | None:
-        return _ratio(self.succeeded, self.succeeded + self.failed)
-
-    @property
-    def retry_rate(self) -> Decimal | None:
-        return _ratio(self.retries, self.ended)
-
-    @property
-    def compensation_rate(self) -> Decimal | None:
-        return _ratio(self.compensated, self.ended)
-
-    @property
-    def interventions_per_run(self) -> Decimal | None:
-        return _ratio(self.interventions, self.ended)
+    duration_ms: int | None
+    correlation_id: str
+    cost: Decimal | None
+    tags: dict[str, Any]
 
 
-SUMMED = ("succeeded", "failed", "cancelled", "retries", "compensated", "interventions", "cost")
-
-
-def figures(automations: Collection[Automation], from_at: datetime, now: datetime) -> dict[int, RunFigures]:
-    """Automation id -> its figures since the midnight `from_at`, for those that ran: one query, from buckets."""
-    buckets = buckets_between(floor_to(from_at, 86_400), now).filter(automation__in=automations).order_by()
-    sums = {f"sum_{name}": Sum(name) for name in SUMMED}
-    rows = buckets.values("automation").annotate(**sums).values_list("automation", *sums)
-    return {pk: RunFigures(*values) for pk, *values in rows}
-
-
-def audit_completeness(automation: Automation, from_at: datetime, now: datetime) -> Decimal | None:
-    """M7: of the runs that ended, those whose log is whole: when they began and ended, and a correlation id. From the
-    last thousand of them.
-    """
-    ended = Run.objects.filter(automation=automation, finished_at__gte=from_at, finished_at__lte=now)
-    rows = list(ended.order_by("-finished_at").values_list("duration_ms", "correlation_id")[:1_000])
-    return _ratio(sum(duration is not None and bool(known) for duration, known in rows), len(rows))
-
-
-def _ratio(part: int, whole: int) -> Decimal | None:
-    return Decimal(part) / whole if whole else None
+def last_ended(automation: Automation, from_at: datetime, until: datetime, most: int = 1_000) -> list[Ended]:
+    """The last of those that ended in [from_at, until), newest first: by an index, and never more than that many."""
+    ended = Run.objects.filter(automation=automation, finished_at__gte=from_at, finished_at__lt=until)
+    rows = ended.order_by("-finished_at").values_list(*Ended._fields)[:most]
+    return [Ended(*row) for row in rows]
 
 
 def use_of_limits(automation: Automation, now: datetime) -> dict[str, Decimal | int]:

@@ -235,31 +235,6 @@ def test_sweepers_that_race_enter_one_fact():
     assert Fact.objects.count() == 1
 
 
-# --- figures ---
-
-
-def test_figures_come_from_buckets_and_say_nothing_where_nothing_ran(router: Automation):
-    reports = [
-        a_run(router, ended=NOW - timedelta(days=2), retries=1, cost=Decimal("0.5")),
-        a_run(router, ended=NOW - timedelta(days=1), status="failed", compensated=True, interventions=2),
-        a_run(router, ended=NOW - timedelta(hours=2), status="cancelled", correlation_id="c1"),
-        a_run(router, ended=NOW - 5 * MINUTE),
-        a_run(router, ended=NOW - timedelta(days=30)),
-    ]
-    make_runs(reports, now=NOW)
-    sweep_rollups(NOW)
-    sweep_rollups(NOW)
-    found = queries.figures([router, make_automation("idle")], NOW - timedelta(days=7), NOW)
-    assert set(found) == {router.pk}
-    one = found[router.pk]
-    assert (one.succeeded, one.failed, one.cancelled, one.cost) == (2, 1, 1, Decimal("0.5"))
-    assert one.success_rate == Decimal(2) / 3  # a cancelled run counts on neither side
-    assert (one.retry_rate, one.compensation_rate) == (Decimal("0.25"), Decimal("0.25"))
-    assert one.interventions_per_run == Decimal("0.5")
-    assert queries.audit_completeness(router, NOW - timedelta(days=7), NOW) == Decimal("0.25")
-    assert queries.audit_completeness(router, NOW, NOW) is None
-
-
 # --- retention ---
 
 

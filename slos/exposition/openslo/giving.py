@@ -142,7 +142,7 @@ def _kept(slo: Slo, siblings: list[Slo]) -> Document:
         spec["service"] = now["automation"] or OWN
     if now["window"] != then.get("window"):
         spec["timeWindow"] = windows.written(now["window"])
-    windows.spelled(spec.get("timeWindow"))
+    windows.spell_utc(spec.get("timeWindow"))
     if now["method"] != then.get("method"):
         spec["budgetingMethod"] = METHODS[now["method"]]
     spec.setdefault("budgetingMethod", METHODS[now["method"]])

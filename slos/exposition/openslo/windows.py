@@ -48,16 +48,17 @@ def written(window: Document) -> list[Document]:
     if window["kind"] == "rolling":
         return [{"duration": f"{window['days']}d", "isRolling": True}]
     calendar = {"startTime": ALIGNED, "timeZone": window["timezone"]}
-    return spelled([{"duration": f"1{LETTERS[window['unit']]}", "isRolling": False, "calendar": calendar}])
+    ours = [{"duration": f"1{LETTERS[window['unit']]}", "isRolling": False, "calendar": calendar}]
+    spell_utc(ours)
+    return ours
 
 
-def spelled(theirs: Any) -> Any:
-    """Windows with UTC as the schema spells it; everything else as it stands."""
+def spell_utc(theirs: Any) -> None:
+    """Have windows say UTC as the schema spells it; everything else stays as it stands."""
     for window in objects_in(theirs):
         calendar = window.get("calendar")
         if isinstance(calendar, dict) and calendar.get("timeZone") == UTC:
             calendar["timeZone"] = UTC_WRITTEN
-    return theirs
 
 
 def seconds_of(duration: Any) -> int | None:
