@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from opsportal.catalog.models import Automation
@@ -11,7 +11,7 @@ from slos.budgets.counting import counts
 from slos.budgets.engine import RunCounts
 from slos.runs.queries import Ended, last_ended
 
-MOST_TAGS = 50
+MOST_TAGS, DAY = 50, timedelta(days=1)
 LEAST, BELOW = "least", "below"  # how a value meets its target: at least so much, or less than that
 
 
@@ -59,6 +59,16 @@ def figures(automation: Automation, from_at: datetime, until: datetime) -> Figur
     """Three queries, whatever ran: no more than the last thousand runs are read."""
     told, ended = counts(automation, from_at, until), last_ended(automation, from_at, until)
     return Figures(told, list(_figures(told, ended)), len(ended), _by_tag(ended))
+
+
+def mixed_versions(automation: Automation, now: datetime) -> list[str]:
+    """The versions that ran within a day where nobody wrote down how one gives way to the other; else none."""
+    versions = sorted(version for version in counts(automation, now - DAY, now).versions if version)
+    if len(versions) < 2:
+        return []
+    released = automation.releases.filter(released_at__lte=now, cancelled_at=None)
+    newest = released.order_by("-released_at", "-id").first()
+    return [] if newest is not None and newest.notes else versions
 
 
 def _figures(told: RunCounts, ended: Sequence[Ended]) -> Iterator[Figure]:

@@ -13,7 +13,7 @@ from opsportal.identity.actors import principal_of
 from opsportal.identity.permissions import scope_required
 from opsportal.web import words
 from slos.budgets.engine.budgets import plain
-from slos.budgets.figures import BELOW, Figure, figures
+from slos.budgets.figures import BELOW, Figure, figures, mixed_versions
 
 SPAN = timedelta(days=30)
 LABELS = {
@@ -46,6 +46,7 @@ def figures_page(request: HttpRequest, slug: str) -> HttpResponse:
         "rows": [(one, LABELS[one.name], shown(one), _target(one), WORDS[one.is_met]) for one in found.results],
         "runs": found.counts.total,
         "tags": [(one, plain(one.cost)) for one in found.cost_by_tag],
+        "versions": mixed_versions(automation, now),
         "looked_at": found.looked_at,
     }
     return render(request, "slos/budgets_figures.html", context)

@@ -89,6 +89,19 @@ def test_a_fallback_needs_words_and_goes_on_once(router: Automation):
         operations.switch_fallback(make_automation(), on=True, actor=SETUP, now=NOW)
 
 
+def test_its_page_tells_how_long_after_the_degradation_the_fallback_did_the_work(router: Automation, client: Client):
+    began = clock.now() - HOUR
+    operations.set_degraded(router, sentence="Leads are assigned late.", until=began + 3 * HOUR, actor=SETUP, now=began)
+    operations.switch_fallback(router, on=True, actor=SETUP, now=began + timedelta(minutes=12))
+    client.force_login(make_person(roles=[Role.OPS_LEAD]), backend="opsportal.identity.backends.PersonBackend")
+    assert "after sales read that it was degraded" in client.get("/automations/router/").content.decode()
+    router.refresh_from_db()
+    assert router.failover_seconds == 720
+    operations.clear_degraded(router, actor=SETUP, now=clock.now())
+    router.refresh_from_db()
+    assert router.failover_seconds is None
+
+
 def test_leadership_reads_the_degraded_sentence_on_list_and_page(router: Automation):
     now = clock.now()
     operations.set_degraded(router, sentence="Leads wait an hour.", until=now + HOUR, actor=SETUP, now=now)

@@ -9,13 +9,14 @@ from django.test import Client
 
 from opsportal import clock
 from opsportal.catalog.models import Automation
+from opsportal.catalog.operations import record_release
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from slos.budgets.figures import figures
 from tests.factories.api import assert_problem, caller
 from tests.factories.budgets import sweep
 from tests.factories.catalog import make_automation
-from tests.factories.identity import NOW, make_person, make_team
+from tests.factories.identity import NOW, SETUP, make_person, make_team
 from tests.factories.runs import a_run, make_runs
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +130,20 @@ def test_the_page_says_what_does_not_meet_its_target(router: Automation):
     assert 'href="/automations/lead-router/figures/"' in client.get("/automations/lead-router/").content.decode()
     make_automation("idle")
     assert "Nothing ran in the last 30 days" in client.get("/automations/idle/figures/").content.decode()
+
+
+def test_several_live_versions_without_a_note_are_a_finding(router: Automation):
+    now = clock.now()
+    make_runs([a_run(router, ended=now - n * timedelta(hours=1), version=f"v{n}") for n in (1, 2)], now=now)
+    sweep(now)
+    client = signed_in(make_person("lead", roles=[Role.OPS_LEAD]))
+
+    def page() -> str:
+        return client.get("/automations/lead-router/figures/").content.decode()
+
+    assert "Several versions ran in the last day: v1, v2." in page()
+    record_release(router, version="v1", notes="v2 takes over record by record.", actor=SETUP, now=now)
+    assert "Several versions" not in page()
 
 
 def test_four_people_and_what_they_see(router: Automation):

@@ -183,3 +183,11 @@ class Automation(models.Model):
     def degraded_at(self, at: datetime) -> str:
         """What sales reads at `at`, or nothing."""
         return self.degraded if self.degraded_until is not None and at < self.degraded_until else ""
+
+    @property
+    def failover_seconds(self) -> float | None:
+        """How long it was known to be degraded before its fallback did the work; None where that cannot be told."""
+        began, ended, failed_over = self.degraded_since, self.degraded_until, self.fallback_since
+        if began is None or ended is None or failed_over is None or not began <= failed_over < ended:
+            return None
+        return (failed_over - began).total_seconds()
