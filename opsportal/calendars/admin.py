@@ -2,37 +2,24 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
 from opsportal import clock
 from opsportal.calendars import operations, queries
 from opsportal.calendars.models import Calendar, CalendarVersion
-from opsportal.errors import DomainError
 from opsportal.identity.actors import actor_of, principal_of
+from opsportal.web.admin import OperationAdmin, OperationForm
 
 
-class CalendarAdminForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Saves through the operation, so the trail knows of it; a refusal is shown at its field."""
-
+class CalendarAdminForm(OperationForm):
     class Meta:
         model = Calendar
         fields = ["name", "team"]
 
-    request: HttpRequest
-
-    def clean(self) -> dict[str, Any]:
-        values: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.errors:
-            try:
-                operations.revise_calendar(self.instance, **values, actor=actor_of(self.request), now=clock.now())
-            except DomainError as error:
-                self.add_error(error.field if error.field in self.fields else None, error.message)
-        return values
-
-    def _post_clean(self) -> None:
-        """Nothing is set on the instance beside the operation."""
+    def write(self, values: dict[str, Any]) -> Any:
+        operations.revise_calendar(self.instance, **values, actor=actor_of(self.request), now=clock.now())
+        return self.instance
 
 
 class VersionInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -50,22 +37,15 @@ class VersionInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Calendar)
-class CalendarAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class CalendarAdmin(OperationAdmin):
     form = CalendarAdminForm
     inlines = [VersionInline]
     list_display = ["name", "slug", "team"]
     list_filter = ["team"]
     list_select_related = ["team"]
     search_fields = ["name", "slug"]
-    readonly_fields = ["slug", "created_at"]
+    readonly_fields = ["created_at"]
     fields = ["name", "team", "slug", "created_at"]
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"request": request})
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """The form's operation has written it already."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -76,6 +56,3 @@ class CalendarAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("calendars.view_calendar")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

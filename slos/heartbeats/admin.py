@@ -1,26 +1,13 @@
 """Heartbeats are shown here and changed on their pages, through the operations; pings and changes are facts."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
+from opsportal.web.admin import ReadOnlyAdmin
 from slos.models import Flip, Heartbeat, Ping
 
 
-class ShownOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Heartbeat)
-class HeartbeatAdmin(ShownOnly):
+class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ["slug", "name", "status", "kind", "due_at", "last_ping_at", "automation"]
     list_filter = ["status", "kind"]
     list_select_related = ["automation"]
@@ -29,14 +16,14 @@ class HeartbeatAdmin(ShownOnly):
 
 
 @admin.register(Flip)
-class FlipAdmin(ShownOnly):
+class FlipAdmin(ReadOnlyAdmin):
     list_display = ["heartbeat", "at", "from_status", "to_status", "reason"]
     list_filter = ["to_status", "reason"]
     list_select_related = ["heartbeat"]
 
 
 @admin.register(Ping)
-class PingAdmin(ShownOnly):
+class PingAdmin(ReadOnlyAdmin):
     list_display = ["heartbeat", "n", "kind", "at", "exit_status"]
     list_filter = ["kind"]
     list_select_related = ["heartbeat"]
