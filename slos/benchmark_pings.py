@@ -4,23 +4,17 @@ Two servers (granian, as in production) on one PostgreSQL take turns; the median
 heartbeat of its own, as different jobs do; then all of them ping one.
 """
 
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPConnection
 from statistics import median
 from typing import TextIO
 from uuid import uuid4
 
-from django.conf import settings
 from django.db import connection
 
 from opsportal import clock
+from opsportal.api.frontdoor import server
 from opsportal.audit.engine import Actor
 from slos.heartbeats.operations import create_heartbeat
 from slos.heartbeats.pinging import Address, Call, take_ping
@@ -29,7 +23,7 @@ from slos.models import Heartbeat
 
 NAME = "pings"
 CONNECTIONS, ROUNDS, SECONDS = 4, 15, 0.6
-PING_SERVER, INSERT_SERVER = "opsportal.wsgi:application", "slos.heartbeats.plain_insert:application"
+INSERT_SERVER = "slos.heartbeats.plain_insert:application"
 
 
 def run(out: TextIO) -> None:
@@ -40,7 +34,7 @@ def run(out: TextIO) -> None:
     heartbeats = [_heartbeat(number) for number in range(CONNECTIONS)]
     trips = {name: _count_trips(name) for name in ("success", "start", "fail", "log")}
     codes, keys = [f"/ping/{one.code}" for one in heartbeats], [f"/insert/{one.pk}" for one in heartbeats]
-    with _server(PING_SERVER) as pings, _server(INSERT_SERVER) as inserts:
+    with server() as pings, server(INSERT_SERVER) as inserts:
         _rate(pings, codes, 1.0)
         _rate(inserts, keys, 1.0)
         own, one, plain = [], [], []
@@ -79,41 +73,6 @@ def _count_trips(action: str) -> int:
 
 def _spread(rates: list[float]) -> str:
     return f"{min(rates):,.0f} to {max(rates):,.0f}"
-
-
-@contextmanager
-def _server(application: str) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--blocking-threads", "2", "--no-access-log", application]
-    process = subprocess.Popen(  # noqa: S603 - our own server
-        command,
-        cwd=settings.BASE_DIR,
-        env={**os.environ, "OPSPORTAL_PINGS_PER_MINUTE": "0"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_until_up(port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=15)
-
-
-def _wait_until_up(port: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            session = HTTPConnection("127.0.0.1", port, timeout=5)
-            session.request("GET", "/healthz/")
-            session.getresponse().read()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError("The server does not come up.")
 
 
 def _rate(port: int, paths: list[str], seconds: float) -> float:
