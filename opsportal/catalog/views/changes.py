@@ -1,21 +1,22 @@
 """Releases and switches of an automation."""
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 
 from opsportal import clock
 from opsportal.catalog import operations, queries, tables, upkeep
 from opsportal.catalog.forms import ActivationForm, PlanForm, ReasonForm, ReleaseForm, SwitchForm
 from opsportal.catalog.models import Automation, Release, Switch
-from opsportal.catalog.views.access import editable, form_page, operable, visible
+from opsportal.catalog.views.access import editable, operable, tab_form, visible
 from opsportal.identity.actors import principal_of
 from opsportal.identity.permissions import scope_required
 from opsportal.web.words import count
 
 SHOWN = 50
+_form = partial(tab_form, "catalog:changes")
 
 
 @scope_required("catalog:read")
@@ -67,13 +68,9 @@ def _when(release: Release) -> Any:
 def release_plan(request: HttpRequest, slug: str) -> HttpResponse:
     automation = editable(request, slug)
     form = PlanForm(request.POST if request.method == "POST" else None)
-
-    def call(values: dict[str, Any], **who: Any) -> str:
-        operations.plan_release(automation, **values, **who)
-        return ""
-
+    operation = partial(operations.plan_release, automation)
     sentence = "People see it coming, and who is on shift knows what changed. The gate is asked when it goes out."
-    return _page(request, form, call, automation, "Announce a release", sentence, "Announce it")
+    return _form(request, form, operation, automation, "Announce a release", sentence, "Announce it")
 
 
 @scope_required("catalog:read")
@@ -81,13 +78,9 @@ def release_new(request: HttpRequest, slug: str) -> HttpResponse:
     automation = editable(request, slug)
     planned = request.GET.get("version", "")[:80]
     form = ReleaseForm(request.POST if request.method == "POST" else None, initial={"version": planned})
-
-    def call(values: dict[str, Any], **who: Any) -> str:
-        operations.record_release(automation, **values, **who)
-        return ""
-
+    operation = partial(operations.record_release, automation)
     sentence = "It is watched for a while afterwards: failures of the new version are told apart from the old."
-    return _page(request, form, call, automation, "Record a release", sentence, "Record it")
+    return _form(request, form, operation, automation, "Record a release", sentence, "Record it")
 
 
 @scope_required("catalog:read")
@@ -95,26 +88,18 @@ def release_cancel(request: HttpRequest, slug: str, row: int) -> HttpResponse:
     automation = editable(request, slug)
     release = get_object_or_404(Release, automation=automation, pk=row, released_at=None, cancelled_at=None)
     form = ReasonForm(request.POST if request.method == "POST" else None)
-
-    def call(values: dict[str, Any], **who: Any) -> str:
-        operations.cancel_release(release, **values, **who)
-        return ""
-
+    operation = partial(operations.cancel_release, release)
     title = f"Call off {release.version}"
-    return _page(request, form, call, automation, title, "The plan leaves the list.", "Call it off")
+    return _form(request, form, operation, automation, title, "The plan leaves the list.", "Call it off")
 
 
 @scope_required("catalog:read")
 def switch_new(request: HttpRequest, slug: str) -> HttpResponse:
     automation = editable(request, slug)
     form = SwitchForm(request.POST if request.method == "POST" else None)
-
-    def call(values: dict[str, Any], **who: Any) -> str:
-        operations.add_switch(automation, **values, **who)
-        return ""
-
+    operation = partial(operations.add_switch, automation)
     sentence = "A switch stands for a flag over there. Flips are recorded here, and a runbook can ask for one."
-    return _page(request, form, call, automation, "New switch", sentence, "Add it")
+    return _form(request, form, operation, automation, "New switch", sentence, "Add it")
 
 
 @scope_required("catalog:read")
@@ -124,27 +109,7 @@ def switch_flip(request: HttpRequest, slug: str, switch: str) -> HttpResponse:
     on = not found.is_on
     asks = on and found.gated
     form = (ActivationForm if asks else ReasonForm)(request.POST if request.method == "POST" else None)
-
-    def call(values: dict[str, Any], **who: Any) -> str:
-        operations.flip_switch(found, on=on, **values, **who)
-        return ""
-
+    operation = partial(operations.flip_switch, found, on=on)
     word = "on" if on else "off"
     sentence = found.description or f"It is {'off' if on else 'on'} now."
-    return _page(request, form, call, automation, f"Switch {found.label} {word}", sentence, f"Switch it {word}")
-
-
-def _page(
-    request: HttpRequest, form: Any, call: Any, automation: Automation, title: str, sentence: str, button: str
-) -> HttpResponse:
-    back = reverse("catalog:changes", args=[automation.slug])
-    return form_page(
-        request,
-        form,
-        call,
-        title=title,
-        back_url=back,
-        back_label=automation.name,
-        sentence=sentence,
-        button=button,
-    )
+    return _form(request, form, operation, automation, f"Switch {found.label} {word}", sentence, f"Switch it {word}")

@@ -1,5 +1,7 @@
 """Credentials, checklists, limits and the workflow behind an automation."""
 
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -7,14 +9,18 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from opsportal import clock
+from opsportal.audit.engine import Actor
 from opsportal.catalog import checklists, operations, queries, tables, upkeep
 from opsportal.catalog.forms import CredentialForm, ReasonForm
 from opsportal.catalog.models import Automation, Credential, Workflow
-from opsportal.catalog.views.access import EDITORS, editable, form_page, visible
+from opsportal.catalog.views.access import EDITORS, editable, tab_form, visible
 from opsportal.errors import Forbidden
 from opsportal.identity.actors import actor_of, principal_of
 from opsportal.identity.permissions import scope_required
 from opsportal.web.actions import Done, post_action
+
+REFERENCE = "Say where it is kept and when it ends. The portal holds no secrets of automations."
+_form = partial(tab_form, "catalog:upkeep")
 
 
 @scope_required("catalog:read")
@@ -89,12 +95,8 @@ def _edited(request: HttpRequest, slug: str) -> Automation:
 def credential_new(request: HttpRequest, slug: str) -> HttpResponse:
     automation = editable(request, slug)
     form = CredentialForm(request.POST if request.method == "POST" else None)
-
-    def call(values: dict[str, Any], **who: Any) -> str:
-        operations.add_credential(automation, **values, **who)
-        return ""
-
-    return _page(request, form, call, automation, "Note a credential", REFERENCE, "Note it")
+    operation = partial(operations.add_credential, automation)
+    return _form(request, form, operation, automation, "Note a credential", REFERENCE, "Note it")
 
 
 @scope_required("catalog:read")
@@ -103,13 +105,12 @@ def credential_edit(request: HttpRequest, slug: str, row: int) -> HttpResponse:
     credential = get_object_or_404(Credential, automation=automation, pk=row, retired_at=None)
     form = CredentialForm(request.POST if request.method == "POST" else None, instance=credential)
 
-    def call(values: dict[str, Any], **who: Any) -> str:
-        operations.change_credential(credential, values=values, **who)
-        return ""
+    def operation(actor: Actor, now: datetime, **values: Any) -> object:
+        return operations.change_credential(credential, values=values, actor=actor, now=now)
 
     retire = reverse("catalog:credential_retire", args=[slug, row])
     more = {"notes": "Is it no longer used?", "notes_url": retire, "notes_label": "Take it off the list"}
-    return _page(request, form, call, automation, credential.name, REFERENCE, "Save", **more)
+    return _form(request, form, operation, automation, credential.name, REFERENCE, "Save", **more)
 
 
 @scope_required("catalog:read")
@@ -117,37 +118,6 @@ def credential_retire(request: HttpRequest, slug: str, row: int) -> HttpResponse
     automation = editable(request, slug)
     credential = get_object_or_404(Credential, automation=automation, pk=row, retired_at=None)
     form = ReasonForm(request.POST if request.method == "POST" else None)
-
-    def call(values: dict[str, Any], **who: Any) -> str:
-        operations.retire_credential(credential, **values, **who)
-        return ""
-
+    operation = partial(operations.retire_credential, credential)
     sentence = f"{automation.name} no longer uses {credential.name}."
-    return _page(request, form, call, automation, "No longer used", sentence, "Take it off the list")
-
-
-REFERENCE = "Say where it is kept and when it ends. The portal holds no secrets of automations."
-
-
-def _page(
-    request: HttpRequest,
-    form: Any,
-    call: Any,
-    automation: Automation,
-    title: str,
-    sentence: str,
-    button: str,
-    **more: str,
-) -> HttpResponse:
-    back = reverse("catalog:upkeep", args=[automation.slug])
-    return form_page(
-        request,
-        form,
-        call,
-        title=title,
-        back_url=back,
-        back_label=automation.name,
-        sentence=sentence,
-        button=button,
-        **more,
-    )
+    return _form(request, form, operation, automation, "No longer used", sentence, "Take it off the list")
