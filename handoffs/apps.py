@@ -12,8 +12,9 @@ class HandoffsConfig(AppConfig):
         from handoffs import approvals as proposals
         from handoffs.audit import SENTENCES
         from handoffs.csv_import.kind import KIND
-        from handoffs.facts import sweep_facts
+        from handoffs.facts import tell
         from handoffs.intake import receive_webhook
+        from handoffs.models import Fact
         from handoffs.operations import adopt_calendar_version
         from handoffs.operations.change import SLA_CHANGE
         from handoffs.operations.rates import sweep_rates
@@ -23,6 +24,7 @@ class HandoffsConfig(AppConfig):
         from opsportal.approvals import registry as approvals
         from opsportal.audit import addresses, sentences
         from opsportal.calendars import registry as calendars
+        from opsportal.facts import registry as facts
         from opsportal.identity import ownership
         from opsportal.imports import registry as imports
         from opsportal.integrations import registry as integrations
@@ -35,7 +37,7 @@ class HandoffsConfig(AppConfig):
         addresses.register("breach_reason", lambda slug: f"{reverse('review:reasons')}#reason-{slug}")
         ownership.register("handoffs", list_owned)
         sweeps.register("handoffs", sweep_handoffs, every=timedelta(seconds=10))
-        sweeps.register("facts", sweep_facts, every=timedelta(seconds=30))
+        facts.register(Fact, tell=tell)
         sweeps.register("facts", sweep_rates, every=timedelta(seconds=30))
         calendars.register_deadlines(moved_deadlines)
         calendars.register_activation(adopt_calendar_version)

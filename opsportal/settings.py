@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "opsportal.calendars",
     "opsportal.vault",
     "opsportal.approvals",
+    "opsportal.facts",
     "opsportal.imports",
     "opsportal.catalog",
     "opsportal.notify",

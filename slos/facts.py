@@ -1,6 +1,4 @@
-"""Facts: how the areas of this room report one and say that it is over, and how a room above claims and settles it.
-Who hears of one that nobody claims is in slos.telling.
-"""
+"""Facts: how the areas of this room report one and say that it is over. Who hears of it is in slos.telling."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +7,6 @@ from typing import Any
 
 from django.db import transaction
 
-from opsportal.audit import operations as audit
-from opsportal.audit.engine import Actor, Draft, Subject
 from opsportal.catalog.models import Automation
 from opsportal.catalog.states import AutomationState
 from opsportal.identity.models import Team
@@ -80,25 +76,6 @@ def _end(facts: FactQuerySet, at: datetime) -> int:
     return facts.going_on().filter(occurred_at__lte=at).update(ended_at=at)
 
 
-@transaction.atomic
-def claim_fact(fact: Fact, *, claimed_by: str, actor: Actor, now: datetime) -> bool:
-    """Take a fact; of two who try at once one gets it. `claimed_by` names what it became (an alert, a schedule)."""
-    unclaimed = Fact.objects.unclaimed().filter(pk=fact.pk)
-    if unclaimed.update(claimed_at=now, claimed_by=claimed_by[:150]) == 0:
-        return False
-    _record(fact, "claimed", actor=actor, now=now, claimed_by=claimed_by)
-    return True
-
-
-@transaction.atomic
-def resolve_fact(fact: Fact, *, resolution: str, actor: Actor, now: datetime) -> bool:
-    """Say what came of it. A fact is resolved once."""
-    if Fact.objects.filter(pk=fact.pk, resolved_at=None).update(resolved_at=now, resolution=resolution[:240]) == 0:
-        return False
-    _record(fact, "resolved", actor=actor, now=now, resolution=resolution)
-    return True
-
-
 def _row(news: News, now: datetime) -> Fact:
     team = _team_of(news)
     return Fact(
@@ -131,26 +108,3 @@ def address_of(fact: Fact, *, telemetry: bool = True) -> str:
     if fact.heartbeat is not None and telemetry:
         return f"/heartbeats/{fact.heartbeat.slug}/"
     return f"/automations/{fact.automation.slug}/" if fact.automation else "/"
-
-
-def subject_of(fact: Fact) -> Subject:
-    if fact.automation is not None:
-        return Subject("automation", fact.automation.slug, fact.automation.name)
-    about = fact.slo or fact.heartbeat
-    if about is None:
-        return Subject("fact", fact.key)
-    return Subject("slo" if fact.slo else "heartbeat", about.slug, str(about))
-
-
-def _record(fact: Fact, action: str, *, actor: Actor, now: datetime, **extra: str) -> None:
-    audit.record(
-        Draft(
-            actor=actor,
-            action=f"slo.fact_{action}",
-            subject=subject_of(fact),
-            at=now,
-            trace_id=fact.trace_id,
-            team=fact.team,
-            extra={"kind": fact.kind, **extra},
-        )
-    )

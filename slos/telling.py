@@ -1,8 +1,5 @@
-"""Facts nobody takes up: until the on-call side claims one within its grace, whoever answers for it hears of it, once;
-and once more when it is over.
-"""
+"""Who hears of a fact that nobody takes up: whoever answers for it, when it began and once more when it is over."""
 
-import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,25 +10,21 @@ from django.db import transaction
 from opsportal.audit import operations as audit
 from opsportal.audit.engine import Actor, Draft
 from opsportal.catalog.models import Tier
+from opsportal.facts.audit import draft
 from opsportal.identity.models import Person
 from opsportal.identity.queries import absent_person_ids, people_with_role
 from opsportal.identity.roles import Role
 from opsportal.notify import operations as notify
 from opsportal.notify.engine import Notice, one_line
 from opsportal.notify.models import Message
-from opsportal.sweeps.registry import SweepResult
+from opsportal.sweeps.registry import SweepResult, in_batches
 from opsportal.web import words
-from slos.facts import address_of, subject_of
+from slos.facts import address_of
 from slos.models import Fact
 from slos.states import OUTAGES, FactKind
 
 BATCH = 500
-LIMIT_SECONDS = 8.0
 CLOCKWORK = Actor.system("alarms")
-NAMED = (
-    *("automation__owner", "automation__backup_owner", "automation__cost_owner", "automation__team"),
-    *("slo__team", "heartbeat__team"),
-)
 # What stops an automation, or will have spent its budget soon: told over every channel at once for P0 and P1.
 URGENT = OUTAGES | {FactKind.EXHAUSTED, FactKind.RUNAWAY_LOOP}
 KIND_WORDS = {
@@ -54,40 +47,26 @@ class Hearing:
     is_over: bool
 
 
-def sweep_unclaimed(now: datetime) -> SweepResult:
-    """Tell of facts whose grace has passed unclaimed, and of told ones that are over. Several sweepers may run."""
-    until = time.monotonic() + LIMIT_SECONDS
-    total = SweepResult()
-    while time.monotonic() < until:
-        result = _tell_begun(now) + _tell_over(now)
-        total += result
-        if result.examined < BATCH:
-            break
-    return total
-
-
-@transaction.atomic
-def _tell_begun(now: datetime) -> SweepResult:
-    unheard = Fact.objects.unclaimed().filter(told_at=None, grace_until__lte=now).order_by("grace_until")
-    facts = _locked(list(unheard.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH]))
-    if not facts:
-        return SweepResult()
+def tell_begun(facts: Sequence[Fact], now: datetime) -> int:
     hearers = _hearers(facts, now)
     for fact in facts:
-        fact.told_at = now
         fact.closed_at = now if fact.ended_at is not None else None
         fact.data = {**fact.data, "told": [person.pk for person in hearers[fact.pk]]}
-    Fact.objects.bulk_update(facts, ["told_at", "closed_at", "data"])
+    Fact.objects.bulk_update(facts, ["closed_at", "data"])
     _tell([Hearing(fact, hearers[fact.pk], False) for fact in facts], now)
-    waits = [fact.grace_until for fact in facts]
-    return SweepResult(len(facts), len(facts), min(waits), max(waits))
+    return len(facts)
+
+
+def sweep_over(now: datetime) -> SweepResult:
+    """Tell of told facts that are over. Several sweepers may run at once."""
+    return in_batches(_tell_over, now, size=BATCH)
 
 
 @transaction.atomic
 def _tell_over(now: datetime) -> SweepResult:
     """The same people who were told that it began."""
-    over = Fact.objects.filter(told_at__isnull=False, ended_at__isnull=False, closed_at=None).order_by("ended_at")
-    facts = _locked(list(over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH]))
+    over = Fact.objects.filter(told_at__isnull=False, ended_at__isnull=False, closed_at=None)
+    facts = over.order_by("ended_at").lock(BATCH)
     if not facts:
         return SweepResult()
     told = {pk for fact in facts for pk in fact.data.get("told", ())}
@@ -98,12 +77,6 @@ def _tell_over(now: datetime) -> SweepResult:
     listed = {fact.pk: [people[pk] for pk in fact.data.get("told", ()) if pk in people] for fact in facts}
     _tell([Hearing(fact, tuple(listed[fact.pk]), True) for fact in facts], now)
     return SweepResult(len(facts), len(facts))
-
-
-def _locked(keys: Sequence[int]) -> list[Fact]:
-    """The rows that were locked, with the names a message needs: joins stay out of the lock."""
-    named = Fact.objects.select_related(*NAMED, "automation", "slo", "heartbeat")
-    return list(named.filter(pk__in=keys).order_by("id"))
 
 
 def _hearers(facts: Collection[Fact], now: datetime) -> dict[int, tuple[Person, ...]]:
@@ -218,13 +191,12 @@ def _instant(at: datetime, person: Person) -> str:
 
 def _draft(hearing: Hearing, now: datetime) -> Draft:
     fact = hearing.fact
-    return Draft(
+    return draft(
+        fact,
+        "over" if hearing.is_over else "unclaimed",
         actor=CLOCKWORK,
-        action="slo.fact_over" if hearing.is_over else "slo.fact_unclaimed",
-        subject=subject_of(fact),
         at=now,
-        trace_id=fact.trace_id,
-        team=fact.team,
         occurred_at=fact.ended_at if hearing.is_over else fact.occurred_at,
-        extra={"kind": KIND_WORDS[FactKind(fact.kind)], "people": " and ".join(str(one) for one in hearing.people)},
+        kind=KIND_WORDS[FactKind(fact.kind)],
+        people=" and ".join(str(one) for one in hearing.people),
     )

@@ -1,6 +1,5 @@
 """Writes: every function is atomic, takes `actor` and `now`, records the trail, and returns the record it moved."""
 
-from handoffs.operations.facts import claim_fact, resolve_fact
 from handoffs.operations.lifecycle import (
     cancel_handoff,
     complete_handoff,
@@ -36,7 +35,6 @@ __all__ = [
     "change_reason",
     "change_rule",
     "change_sla",
-    "claim_fact",
     "complete_handoff",
     "create_handoff",
     "create_rule",
@@ -46,7 +44,6 @@ __all__ = [
     "pause_handoff",
     "reassign_handoff",
     "reopen_handoff",
-    "resolve_fact",
     "respond_to_handoff",
     "resume_handoff",
     "retire_rule",

@@ -4,7 +4,6 @@ A mark commits with the change it stands for. The sweep takes marks away before 
 commits in between leaves a mark of its own.
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from functools import reduce
@@ -19,13 +18,12 @@ from handoffs.cohort import ROLLED, Days, Instant, count, of_handoffs, of_past_c
 from handoffs.engine.rates import COUNTED, Counts, Dimension, Product, fan_out
 from handoffs.models import DirtyDay, Handoff, PastCycle, RateDay
 from handoffs.models.handoffs import RUNNING
-from opsportal.sweeps.registry import SweepResult
+from opsportal.sweeps.registry import SweepResult, in_batches
 
 Mark = tuple[int, date]
 
 DIMENSIONS: list[Dimension] = [(), *((name,) for name in ROLLED)]
 BATCH = 60  # days of a rule in one transaction
-LIMIT_SECONDS = 8.0
 REBUILDING = 7_404  # the advisory lock of whoever rebuilds
 
 
@@ -41,14 +39,12 @@ def mark_days(marks: Iterable[Mark]) -> None:
 
 def sweep_rates(now: datetime) -> SweepResult:
     """Add up dirty days, for about eight seconds at most. Of several sweepers one does it, the others go on."""
-    until = time.monotonic() + LIMIT_SECONDS
-    total = SweepResult()
-    while time.monotonic() < until:
+
+    def rebuild(now: datetime) -> SweepResult:
         rebuilt = rebuild_days(now)
-        total += SweepResult(rebuilt, rebuilt)
-        if rebuilt < BATCH:
-            break
-    return total
+        return SweepResult(rebuilt, rebuilt)
+
+    return in_batches(rebuild, now, size=BATCH)
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """Everything that becomes due by itself: name -> parts. Each room adds its part from AppConfig.ready."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -42,6 +43,17 @@ class SweepResult:
 # A part takes the database's `now`, works in bounded batches until nothing is due or about 8 seconds have passed,
 # and claims its rows with SKIP LOCKED, so several sweepers may run it at once.
 Part = Callable[[datetime], SweepResult]
+
+
+def in_batches(part: Part, now: datetime, *, size: int, seconds: float = 8.0) -> SweepResult:
+    """Repeat a part that takes up to `size` rows until it finds fewer, or its time is over."""
+    until, total = time.monotonic() + seconds, SweepResult()
+    while time.monotonic() < until:
+        result = part(now)
+        total += result
+        if result.examined < size:
+            break
+    return total
 
 
 @dataclass(slots=True)

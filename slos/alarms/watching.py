@@ -4,9 +4,9 @@ A watch is claimed once an hour. Hours that the portal did not see, and planned 
 compared with.
 """
 
-import time
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
@@ -15,7 +15,7 @@ from opsportal import trace
 from opsportal.catalog.models import Automation
 from opsportal.catalog.states import AutomationState
 from opsportal.sweeps.models import BlindSpell
-from opsportal.sweeps.registry import SweepResult
+from opsportal.sweeps.registry import SweepResult, in_batches
 from slos.alarms.engine import Drift, Step, Volume, drift_of, volume_of
 from slos.budgets import queries as budgets
 from slos.budgets import terms
@@ -26,7 +26,6 @@ from slos.objectives.thresholds import TICKET
 from slos.states import FactKind, SliKind
 
 BATCH = 50
-LIMIT_SECONDS = 8.0
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 WEEKS = 6  # of the same weekday and hour that an hour is compared with
 LATE = timedelta(minutes=10)  # runs may be reported so much later
@@ -36,18 +35,12 @@ Span = tuple[datetime, datetime]
 
 def sweep_watches(now: datetime) -> SweepResult:
     """Judge the last whole hour of every automation at work, each once. Several sweepers may run at once."""
-    until = time.monotonic() + LIMIT_SECONDS
-    mark, total = budgets.watermark(), SweepResult()
+    mark = budgets.watermark()
     if mark is None:
-        return total
+        return SweepResult()
     hour = (min(mark.at, now) - LATE).replace(minute=0, second=0, microsecond=0)
     _begin_to_watch()
-    while time.monotonic() < until:
-        result = watch_batch(hour, now)
-        total += result
-        if result.examined < BATCH:
-            break
-    return total
+    return in_batches(partial(watch_batch, hour), now, size=BATCH)
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""Facts: news for the rooms above, at once the queue they claim from and the statistics."""
+"""Facts about automations, heartbeats and SLOs, and how automations are watched for some of them."""
 
 from decimal import Decimal
 from typing import Any, Self
@@ -6,14 +6,16 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import F, Q
 
+from opsportal.audit.engine import Subject
 from opsportal.catalog.models import Automation
+from opsportal.facts import models as facts
 from opsportal.identity.queries import visible_teams
 from slos.models.heartbeats import Heartbeat
 from slos.models.objectives import Slo
 from slos.states import FactKind
 
 
-class FactQuerySet(models.QuerySet["Fact"]):
+class FactQuerySet(facts.FactQuerySet["Fact"]):
     def visible_to(self, principal: Any) -> Self:
         """Facts follow what they are about: the automation, the SLO, the heartbeat; else their team."""
         teams = visible_teams(principal)
@@ -25,54 +27,38 @@ class FactQuerySet(models.QuerySet["Fact"]):
             | Q(automation=None, slo=None, heartbeat__in=Heartbeat.objects.visible_to(principal))
         )
 
-    def unclaimed(self) -> "FactQuerySet":
-        return self.filter(claimed_at=None, resolved_at=None)
-
-    def going_on(self) -> "FactQuerySet":
+    def going_on(self) -> Self:
         return self.filter(ended_at=None)
 
 
-class Fact(models.Model):
-    """Something is wrong [occurred_at, ended_at) that the on-call side may have to act on. `key` makes it once.
+class Fact(facts.Fact):
+    """Something is wrong [occurred_at, ended_at).
 
-    Claimed by compare-and-swap (slos.facts.claim_fact). Until somebody claims it within `grace_until`, the owner of
-    the automation hears of it once (`told_at`). `occurred_at` is when it began by the clock (for a missed heartbeat
-    the due instant), `noticed_at` when a sweep saw it; `ended_at` None while it goes on. Of one `episode` (a burn of
-    an SLO) only one fact goes on at a time. Whoever was told that it began is told once that it is over (`closed_at`).
+    `occurred_at` is when it began by the clock (for a missed heartbeat the due instant); `ended_at` None while it goes
+    on. Of one `episode` (a burn of an SLO) only one fact goes on at a time. Whoever was told that it began is told once
+    that it is over (`closed_at`).
     """
 
-    key = models.CharField(max_length=200, unique=True)
+    TRAIL = "slo"
+    NAMED = (
+        *("automation__owner", "automation__backup_owner", "automation__cost_owner", "automation__team"),
+        *("slo__team", "heartbeat__team"),
+    )
+
     kind = models.CharField(max_length=20, choices=[(one.value, one.value) for one in FactKind])
     episode = models.CharField(max_length=120, blank=True)
     automation = models.ForeignKey(Automation, null=True, blank=True, on_delete=models.CASCADE, related_name="facts")
     heartbeat = models.ForeignKey(Heartbeat, null=True, blank=True, on_delete=models.CASCADE, related_name="facts")
     slo = models.ForeignKey(Slo, null=True, blank=True, on_delete=models.CASCADE, related_name="facts")
-    team = models.CharField(max_length=60, blank=True)
     sentence = models.CharField(max_length=240)
-    trace_id = models.CharField(max_length=64, blank=True)
-    occurred_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    noticed_at = models.DateTimeField()
-    grace_until = models.DateTimeField()
-    told_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
-    claimed_at = models.DateTimeField(null=True, blank=True)
-    claimed_by = models.CharField(max_length=150, blank=True)
-    resolved_at = models.DateTimeField(null=True, blank=True)
-    resolution = models.CharField(max_length=240, blank=True)
-    data = models.JSONField(default=dict, blank=True)
 
-    objects = FactQuerySet.as_manager()
+    objects = FactQuerySet.as_manager()  # type: ignore[misc]
 
-    class Meta:
-        ordering = ["-id"]
+    class Meta(facts.Fact.Meta):
         indexes = [
-            models.Index(
-                fields=["grace_until"],
-                name="slos_fact_unheard",
-                condition=Q(told_at=None, claimed_at=None, resolved_at=None),
-            ),
-            models.Index(fields=["id"], name="slos_fact_unclaimed", condition=Q(claimed_at=None, resolved_at=None)),
+            *facts.Fact.Meta.indexes,
             models.Index(fields=["automation", "kind", "occurred_at"], name="slos_fact_automation"),
             models.Index(fields=["kind"], name="slos_fact_going_on", condition=Q(ended_at=None)),
             models.Index(
@@ -82,20 +68,22 @@ class Fact(models.Model):
             ),
         ]
         constraints = [
+            *facts.Fact.Meta.constraints,
             models.UniqueConstraint(
                 fields=["episode"], name="slos_fact_one_episode", condition=Q(ended_at=None) & ~Q(episode="")
-            ),
-            models.CheckConstraint(
-                condition=Q(claimed_at=None, claimed_by="") | (Q(claimed_at__isnull=False) & ~Q(claimed_by="")),
-                name="slos_fact_claimed_by_somebody",
             ),
             models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(ended_at__gte=F("occurred_at")), name="slos_fact_ends_after_start"
             ),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.kind} {self.key}"
+    def subject(self) -> Subject:
+        if self.automation is not None:
+            return Subject("automation", self.automation.slug, self.automation.name)
+        about = self.slo or self.heartbeat
+        if about is None:
+            return super().subject()
+        return Subject("slo" if self.slo else "heartbeat", about.slug, str(about))
 
 
 class Watch(models.Model):

@@ -11,6 +11,7 @@ from handoffs.models import Handoff
 from handoffs.states import HandoffState, RuleMode
 from opsportal.audit.engine import Actor
 from opsportal.errors import NotFound
+from opsportal.facts.sweep import sweep_unclaimed
 from opsportal.identity.roles import Role
 from tests.factories.handoffs import (
     START,
@@ -23,7 +24,7 @@ from tests.factories.handoffs import (
     sweep,
     tell_event,
 )
-from tests.factories.identity import SETUP, make_person, make_team, make_token
+from tests.factories.identity import make_person, make_team, make_token
 
 pytestmark = pytest.mark.django_db
 KIM = Actor("human", "kim", "Kim")
@@ -230,41 +231,22 @@ def test_a_batch_costs_the_same_for_two_and_for_two_hundred(django_assert_max_nu
 
 
 def test_an_owner_hears_once_of_a_fact_nobody_takes_up_in_time() -> None:
-    from handoffs.facts import sweep_facts
     from tests.factories.handoffs import actions_on, told
 
     lead = make_handoff()
     sweep(after(90))
     before = told(again(lead).owner)
-    assert sweep_facts(after(91)).fired == 0
-    assert sweep_facts(after(92)).fired == 1
+    assert sweep_unclaimed(after(91)).fired == 0
+    assert sweep_unclaimed(after(92)).fired == 1
     assert told(again(lead).owner) == [*before, f"“{lead.subject}” was escalated"]
-    assert sweep_facts(after(500)).fired == 0
+    assert sweep_unclaimed(after(500)).fired == 0
     assert actions_on(lead)[-1] == "fact_unclaimed"
 
 
-def test_nobody_hears_of_a_fact_that_was_claimed() -> None:
-    from handoffs.facts import sweep_facts
-    from handoffs.models import Fact
-
-    lead = make_handoff()
-    sweep(after(90))
-    fact = Fact.objects.get(handoff=lead, kind="escalation")
-    assert operations.claim_fact(fact, claimed_by="alert-7", actor=SETUP, now=after(91))
-    assert not operations.claim_fact(fact, claimed_by="alert-8", actor=SETUP, now=after(91))
-    assert sweep_facts(after(500)).fired == 0
-    assert operations.resolve_fact(fact, resolution="Bea took over", actor=SETUP, now=after(100))
-    assert not operations.resolve_fact(fact, resolution="again", actor=SETUP, now=after(101))
-    fact.refresh_from_db()
-    assert (fact.claimed_by, fact.resolution) == ("alert-7", "Bea took over")
-
-
 def test_an_owner_who_was_told_by_the_stage_is_not_told_again_of_its_fact() -> None:
-    from handoffs.facts import sweep_facts
-
     make_handoff(backup_owner=None)
     sweep(after(60))
-    assert sweep_facts(after(500)).fired == 0
+    assert sweep_unclaimed(after(500)).fired == 0
 
 
 def test_a_rule_in_draft_reads_back() -> None:

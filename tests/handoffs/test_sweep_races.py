@@ -16,6 +16,7 @@ from handoffs.states import HandoffState
 from opsportal.audit.engine import Actor
 from opsportal.audit.models import Entry
 from opsportal.errors import Conflict
+from opsportal.facts.operations import claim_fact
 from opsportal.notify.models import Message
 from tests.factories.handoffs import START, after, make_handoff, make_many, make_rule, tell_event
 from tests.factories.identity import SETUP
@@ -150,7 +151,7 @@ def test_of_two_who_claim_a_fact_one_gets_it() -> None:
     make_handoff(backup_owner=None)
     sweep.sweep_handoffs(after(60))
     fact = Fact.objects.first()
-    claims = [lambda: operations.claim_fact(fact, claimed_by="alert-1", actor=SETUP, now=after(61))] * 4
+    claims = [lambda: claim_fact(fact, claimed_by="alert-1", actor=SETUP, now=after(61))] * 4
     assert sorted(at_once(*claims)) == [False, False, False, True]
 
 

@@ -9,11 +9,11 @@ from opsportal.identity import operations as identity
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from opsportal.notify.models import Delivery, Message
-from slos.facts import News, claim_fact, end_facts, raise_facts
+from slos.facts import News, end_facts, raise_facts
 from slos.models import Fact
 from slos.states import FactKind
-from slos.telling import sweep_unclaimed
 from tests.factories.catalog import make_automation
+from tests.factories.facts import tell_of_facts
 from tests.factories.identity import NOW, SETUP, make_person, make_team
 from tests.factories.objectives import make_slo
 
@@ -46,10 +46,10 @@ def told() -> list[tuple[str, str]]:
 
 def test_the_owner_hears_of_it_once(automation: Automation):
     happened(automation, slo=make_slo("router", automation=automation))
-    sweep_unclaimed(DUE - MINUTE)
+    tell_of_facts(DUE - MINUTE)
     assert told() == []
-    sweep_unclaimed(DUE)
-    sweep_unclaimed(DUE + MINUTE)
+    tell_of_facts(DUE)
+    tell_of_facts(DUE + MINUTE)
     assert told() == [("ana", "Lead router is silent")]
     message = Message.objects.get()
     assert message.body == "Since 2026-11-03 10:00 (Europe/Berlin); nobody on call has taken it up so far."
@@ -59,25 +59,17 @@ def test_the_owner_hears_of_it_once(automation: Automation):
 def test_of_costs_hears_whoever_answers_for_them(automation: Automation):
     Automation.objects.filter(pk=automation.pk).update(cost_owner=make_person("carla"))
     happened(automation, kind=FactKind.COST)
-    sweep_unclaimed(DUE)
+    tell_of_facts(DUE)
     assert [who for who, _ in told()] == ["carla"]
-
-
-def test_what_is_claimed_in_time_is_told_to_nobody(automation: Automation):
-    fact = happened(automation)
-    assert claim_fact(fact, claimed_by="alert 7", actor=SETUP, now=NOW)
-    assert not claim_fact(fact, claimed_by="alert 8", actor=SETUP, now=NOW)
-    sweep_unclaimed(DUE)
-    assert told() == []
 
 
 def test_its_end_is_told_to_whoever_was_told_with_what_was_missed(automation: Automation):
     fact = happened(automation)
-    sweep_unclaimed(DUE)
+    tell_of_facts(DUE)
     Fact.objects.update(data={**Fact.objects.get().data, "missed": 3})
     end_facts([fact.key], at=NOW + 42 * MINUTE)
     for minutes in (43, 44):
-        sweep_unclaimed(NOW + minutes * MINUTE)
+        tell_of_facts(NOW + minutes * MINUTE)
     assert told() == [("ana", "Lead router is silent"), ("ana", "Over: Lead router is silent")]
     body = Message.objects.get(title__startswith="Over").body
     assert body.endswith("it lasted 42 min. 3 expected pings missed.")
@@ -86,8 +78,8 @@ def test_its_end_is_told_to_whoever_was_told_with_what_was_missed(automation: Au
 def test_one_that_ended_within_its_grace_is_told_once(automation: Automation):
     fact = happened(automation)
     end_facts([fact.key], at=NOW + 2 * MINUTE)
-    sweep_unclaimed(DUE)
-    sweep_unclaimed(DUE + MINUTE)
+    tell_of_facts(DUE)
+    tell_of_facts(DUE + MINUTE)
     assert list(Message.objects.values_list("body", flat=True)) == [
         "Since 2026-11-03 10:00 (Europe/Berlin), over since 2026-11-03 10:02 (Europe/Berlin): it lasted 2 min."
     ]
@@ -96,7 +88,7 @@ def test_one_that_ended_within_its_grace_is_told_once(automation: Automation):
 def test_the_backup_hears_too_while_the_owner_is_away(automation: Automation, owner: Person):
     identity.add_absence(owner, from_at=NOW, until=NOW + timedelta(days=1), actor=SETUP, now=NOW)
     happened(automation)
-    sweep_unclaimed(DUE)
+    tell_of_facts(DUE)
     assert [who for who, _ in told()] == ["ana", "bruno"]
 
 
@@ -105,7 +97,7 @@ def test_the_ops_leads_of_the_team_hear_where_nobody_owns_it():
     make_person("lead", roles=[Role.OPS_LEAD], team=team)
     make_person("other", roles=[Role.OPS_LEAD])
     happened(make_automation(team=team))
-    sweep_unclaimed(DUE)
+    tell_of_facts(DUE)
     assert [who for who, _ in told()] == ["lead"]
 
 
@@ -113,7 +105,7 @@ def test_every_ops_lead_hears_where_the_team_has_none():
     make_person("lead", roles=[Role.OPS_LEAD])
     make_person("other", roles=[Role.OPS_LEAD])
     happened(None)
-    sweep_unclaimed(DUE)
+    tell_of_facts(DUE)
     assert [who for who, _ in told()] == ["lead", "other"]
 
 
@@ -121,7 +113,7 @@ def test_every_ops_lead_hears_where_the_team_has_none():
 def test_p2_informs_by_the_inbox_alone(tier: str, deliveries: int, owner: Person, settings):
     settings.SLACK_BOT_TOKEN = "xoxb-test"
     happened(make_automation(owner=owner, tier=tier))
-    sweep_unclaimed(DUE)
+    tell_of_facts(DUE)
     assert Message.objects.count() == 1
     assert Delivery.objects.filter(channel="slack").count() == deliveries
 
@@ -129,7 +121,7 @@ def test_p2_informs_by_the_inbox_alone(tier: str, deliveries: int, owner: Person
 @pytest.mark.parametrize("kind", list(FactKind))
 def test_every_kind_is_told(automation: Automation, kind: FactKind):
     happened(automation, kind=kind)
-    sweep_unclaimed(DUE)
+    tell_of_facts(DUE)
     assert len(told()) == 1
 
 

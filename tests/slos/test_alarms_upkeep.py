@@ -19,9 +19,9 @@ from opsportal.notify.models import Message
 from slos.alarms.engine.releases import Outcome, is_worse, sentence
 from slos.alarms.upkeep import sweep_upkeep
 from slos.models import Fact
-from slos.telling import sweep_unclaimed
 from tests.factories.budgets import sweep
 from tests.factories.catalog import make_automation
+from tests.factories.facts import tell_of_facts
 from tests.factories.identity import NOW, SETUP, make_person, make_team
 from tests.factories.runs import a_run, make_runs
 
@@ -49,7 +49,7 @@ def titles() -> list[str]:
 def swept(at: Any) -> None:
     """A round, and one after the grace in which facts are told."""
     sweep_upkeep(at)
-    sweep_unclaimed(at + GRACE)
+    tell_of_facts(at + GRACE)
 
 
 # --- Credentials ---

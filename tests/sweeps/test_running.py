@@ -29,6 +29,16 @@ def set_state(name: str, **values: datetime) -> None:
     Sweep.objects.update_or_create(name=name, defaults=values)
 
 
+def test_a_part_goes_on_until_it_finds_less_than_a_batch():
+    left = iter([10, 10, 3, 10])
+    total = registry.in_batches(lambda now: SweepResult(next(left), 1), TEN, size=10)
+    assert (total.examined, total.fired) == (23, 3)
+
+
+def test_a_part_stops_when_its_time_is_over():
+    assert registry.in_batches(fires(5), TEN, size=10, seconds=0).examined == 0
+
+
 def test_it_leaves_one_row_with_what_was_looked_at_and_fired():
     registry.register("handoffs", fires(3), every=EVERY)
     registry.register("handoffs", fires(4), every=EVERY)

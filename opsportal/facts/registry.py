@@ -1,0 +1,29 @@
+"""The rooms that report facts. One loop over them claims, counts or tells whatever any of them has reported."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from opsportal.facts.models import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`tell` gets facts that nobody took up, locked, in the transaction that marks them as told. It writes the trail
+    and the messages, and answers of how many somebody heard.
+    """
+
+    model: type[Fact]
+    tell: Callable[[Sequence[Any], datetime], int]
+
+
+_sources: dict[type[Fact], Source] = {}
+
+
+def register(model: type[Fact], *, tell: Callable[[Sequence[Any], datetime], int]) -> None:
+    _sources[model] = Source(model, tell)
+
+
+def sources() -> list[Source]:
+    return list(_sources.values())
