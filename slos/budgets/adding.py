@@ -22,11 +22,9 @@ from slos.models import Slo
 from slos.states import RunStatus, SliKind
 
 RUNS = (
-    "SELECT r.automation_id, r.finished_at, r.id, r.started_at, r.status, r.occurred_at, r.error_type, r.version, "
-    "r.duration_ms, r.attempt, r.retries, r.compensated, r.interventions, r.items_out, r.payload_bytes, r.cost "
-    "FROM {spans} JOIN slos_run r "
-    "ON r.automation_id = k.owner AND r.finished_at >= k.since AND r.finished_at < k.until"
-)
+    "SELECT b.automation_id, b.finished_at, b.id, b.started_at, b.status, b.occurred_at, b.error_type, b.version, "
+    "b.duration_ms, b.attempt, b.retries, b.compensated, b.interventions, b.items_out, b.payload_bytes, b.cost "
+) + spans.rows_in("slos_run", "b.automation_id = k.owner AND b.finished_at >= k.since AND b.finished_at < k.until")
 TOO_SLOW, TOO_LATE = "slower than the threshold", "later than the threshold"
 SUCCEEDED, FAILED, CANCELLED = (one.value for one in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED))
 MILLISECOND = timedelta(milliseconds=1)

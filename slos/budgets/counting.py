@@ -14,9 +14,8 @@ from slos.budgets.engine.buckets import cover
 from slos.budgets.engine.tallies import COUNTED
 from slos.models import Watermark
 
-JOIN = (
-    "FROM {spans} JOIN slos_runbucket b "
-    "ON b.automation_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until"
+JOIN = spans.rows_in(
+    "slos_runbucket", "b.automation_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until"
 )
 NAMES = ", ".join(f"b.{name}" for name in COUNTED)
 SUMS = f"SELECT k.owner, {', '.join(f'SUM(b.{name})' for name in COUNTED)}, SUM(b.cost) {JOIN} GROUP BY k.owner"

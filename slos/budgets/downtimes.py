@@ -12,13 +12,14 @@ from slos.budgets.spans import Stretch
 from slos.models import Downtime, Run, Slo
 from slos.states import RunStatus
 
-FORGET_LIMITS = (
-    "DELETE FROM slos_downtime WHERE id IN (SELECT d.id FROM {spans} JOIN slos_downtime d "
-    "ON d.slo_id = k.owner AND d.rule = 'limit' AND d.until >= k.since AND d.until < k.until)"
+LIMITS = spans.rows_in(
+    "slos_downtime", "b.slo_id = k.owner AND b.rule = 'limit' AND b.until >= k.since AND b.until < k.until"
 )
-IN_STREAK = (
-    "SELECT DISTINCT k.mark FROM {spans} JOIN slos_downtime d "
-    "ON d.slo_id = k.owner AND d.rule = 'streak' AND d.from_at < k.until AND (d.until >= k.since OR d.until IS NULL)"
+FORGET_LIMITS = f"DELETE FROM slos_downtime WHERE id IN (SELECT b.id {LIMITS})"  # noqa: S608
+
+IN_STREAK = "SELECT DISTINCT k.mark " + spans.rows_in(
+    "slos_downtime",
+    "b.slo_id = k.owner AND b.rule = 'streak' AND b.from_at < k.until AND (b.until >= k.since OR b.until IS NULL)",
 )
 COLUMNS = ("finished_at", "id", "started_at", "status", "occurred_at", "error_type", "version", "duration_ms")
 FOREVER = datetime.max.replace(tzinfo=UTC)

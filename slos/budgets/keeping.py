@@ -14,10 +14,8 @@ from slos.budgets.engine.tallies import COUNTED, Causes
 from slos.budgets.spans import Stretch
 from slos.models import RunBucket, SliBucket
 
-FORGET = (
-    "DELETE FROM {table} WHERE id IN (SELECT b.id FROM {spans} JOIN {table} b "
-    "ON b.{owner} = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until)"
-)
+MINE = "b.{owner} = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until"
+FORGET = f"DELETE FROM {{table}} WHERE id IN (SELECT b.id {spans.rows_in('{table}', MINE)})"  # noqa: S608
 RUN_COLUMNS = ("automation_id", "width", "start", *COUNTED, "cost", "durations", "errors", "versions")
 SLI_COLUMNS = ("slo_id", "width", "start", "valid", "bad", "causes")
 

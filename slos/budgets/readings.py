@@ -19,12 +19,11 @@ from slos.budgets.spans import Stretch
 from slos.models import Slo
 from slos.states import SliKind
 
-JOIN = (
-    "FROM {spans} JOIN slos_slibucket b "
-    "ON b.slo_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until"
+OF_SLOS = spans.rows_in(
+    "slos_slibucket", "b.slo_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until"
 )
-SUMS = f"SELECT k.mark, SUM(b.valid), SUM(b.bad), COUNT(*), NULL {JOIN} GROUP BY k.mark"
-ROWS = f"SELECT k.mark, b.valid, b.bad, 1, CASE WHEN b.bad > 0 THEN b.causes END {JOIN}"
+SUMS = f"SELECT k.mark, SUM(b.valid), SUM(b.bad), COUNT(*), NULL {OF_SLOS} GROUP BY k.mark"
+ROWS = f"SELECT k.mark, b.valid, b.bad, 1, CASE WHEN b.bad > 0 THEN b.causes END {OF_SLOS}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,14 @@ from slos.budgets.counting import JOIN, NAMES, counts_of, decoded
 from slos.budgets.engine import RunCounts
 from slos.budgets.engine.buckets import WIDTHS, chain_of, floor
 from slos.budgets.engine.tallies import add_into
+from slos.budgets.readings import OF_SLOS
 from slos.budgets.spans import Stretch
 from slos.models import OpenBucket, Slo
 
 Bucket = tuple[int, datetime]  # automation, start
 
 MINUTES = f"SELECT k.mark, {NAMES}, b.cost, b.durations, b.errors, b.versions {JOIN}"
-EVENTS = (
-    "SELECT k.mark, b.valid, b.bad, b.causes FROM {spans} JOIN slos_slibucket b "
-    "ON b.slo_id = k.owner AND b.width = k.width AND b.start >= k.since AND b.start < k.until"
-)
+EVENTS = f"SELECT k.mark, b.valid, b.bad, b.causes {OF_SLOS}"
 
 
 def note_wider(changed: Iterable[Bucket], width: int) -> None:
