@@ -139,7 +139,9 @@ CODES = (
     (re.compile(r"out of range"), "number_too_large"),
 )
 
-WHITESPACE, NOT_A_COUNT = b" \t\r\n", -(2**62)
+WHITESPACE = b" \t\r\n"
+ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
+LONG_NUMBER = b"0" * len(str(parsers.MAX_INTEGER))
 
 
 def read_json(raw: bytes) -> Any:
@@ -157,8 +159,11 @@ def read_json(raw: bytes) -> Any:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         else:
-            # Each key is followed by `":`. More of these than distinct keys may mean that one stands twice.
-            if type(value) is dict and _count_keys(value, 1) == raw.translate(None, WHITESPACE).count(b'":'):
+            flat = raw.translate(ANY_DIGIT, WHITESPACE)
+            # Each key is followed by `":`. More of these than in what was understood may mean that one stands twice.
+            is_told_once = flat.count(b'":') == msgspec.json.encode(value).count(b'":')
+            is_shallow = flat.count(b"{") + flat.count(b"[") <= parsers.MAX_DEPTH
+            if is_told_once and is_shallow and LONG_NUMBER not in flat:
                 return value
     try:
         return parsers.loads(raw)
@@ -172,25 +177,6 @@ def shaped(raw: Any, shape: type[Shape]) -> Shape:
         return msgspec.convert(raw, shape)
     except msgspec.ValidationError as error:
         _refuse(error)
-
-
-def _count_keys(value: dict[str, Any] | list[Any], depth: int) -> int:
-    """How many keys there are, at every depth; none of them counts where something is too deep or too large."""
-    if depth > parsers.MAX_DEPTH:
-        return NOT_A_COUNT
-    inner: Iterable[Any] = value
-    count = 0
-    if isinstance(value, dict):
-        count, inner = len(value), value.values()
-    for one in inner:
-        kind = type(one)
-        if kind is str:
-            continue
-        if kind is dict or kind is list:
-            count += _count_keys(one, depth + 1)
-        elif kind is int and not -parsers.MAX_INTEGER <= one <= parsers.MAX_INTEGER:
-            return NOT_A_COUNT
-    return count
 
 
 def _refuse(error: msgspec.ValidationError) -> NoReturn:

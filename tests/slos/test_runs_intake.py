@@ -181,9 +181,19 @@ def test_two_of_start_end_and_duration_give_the_third():
     assert times(finished_at=half_past) == ("None", both[1], None)
 
 
-def test_texts_come_back_as_they_were_sent():
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "tab\t line\n back\\slash \\N \\. “quoted” 'x' ✓ \u2028 \x7f",
+        "".join(map(chr, range(1, 33))),
+        'null","\\","]\n[1,"',
+        "\\n\\\\n\\\n\\u0001\\\\",
+        "null",
+        "\n\\.\n",
+    ],
+)
+def test_texts_come_back_as_they_were_sent(odd: str):
     make_automation("lead-router")
-    odd = "tab\t line\n back\\slash \\N \\. “quoted” 'x' ✓ \u2028 \x7f"
     tags = {"odd": odd, "n": 1, "f": 0.5, "yes": True, "none": None}
     taken(bulk(stream(end(1, request_id=odd, error_message=odd, tags=tags, steps=[{"name": odd}]))))
     run = Run.objects.get()
