@@ -19,6 +19,7 @@ from slos.policy.judging import Judged
 from slos.policy.permissions import settle_permissions
 from slos.policy.rules import Rule, Then, Verdict, rule_of, rules_of
 from slos.policy.scope import freeze_scope
+from slos.policy.turns import take_turn
 
 CLOCKWORK = Actor.system("budget policy")
 
@@ -70,7 +71,8 @@ def _claim(case: Case) -> Standing | None:
     """
     same = {"policy": case.policy, "slo": case.slo}
     Standing.objects.get_or_create(**same, defaults={"day": case.last - DAY})
-    return Standing.objects.select_for_update(skip_locked=True).filter(**same).first()
+    # Of itself alone: its ordering joins the policy, which another sweeper holds while it freezes by it.
+    return Standing.objects.select_for_update(skip_locked=True, of=("self",)).filter(**same).first()
 
 
 def _decide_day(case: Case, standing: Standing, day: date, now: datetime) -> int:
@@ -113,6 +115,7 @@ def _running(case: Case) -> dict[str, BudgetFreeze]:
 
 def _begin(case: Case, judged: Judged, now: datetime) -> BudgetFreeze:
     assert case.slo.automation is not None  # noqa: S101 - judged_slos() has only those
+    take_turn()
     freeze = Freeze.objects.create(
         **freeze_scope(judged.rule, case.slo.automation),
         kind=Freeze.Kind.BUDGET,
@@ -158,6 +161,7 @@ def end_freeze(budget: BudgetFreeze, *, reason: str, now: datetime, expired: boo
     """Lift a freeze, once; requests to override it no longer hold."""
     if BudgetFreeze.objects.filter(pk=budget.pk, ended_at=None).update(ended_at=now) == 0:
         return False
+    take_turn()
     freeze = budget.freeze
     if not expired:
         freeze.lifted_at, freeze.lifted_reason = now, words.freeze_reason(reason)

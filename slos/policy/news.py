@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from opsportal import trace
@@ -29,16 +29,18 @@ def freeze_started(budget: BudgetFreeze, *, actor: Actor, now: datetime) -> None
     _record_freeze(budget, "started", actor=actor, now=now, reason=freeze.reason, until=web.utc(freeze.until))
     body = f"{freeze.reason} It ends by itself when things are calm, at the latest on {web.utc(freeze.until)}. "
     body += "Fixes and security changes go ahead."
-    _tell_of_freeze(budget, "started", f"Frozen: new features and experiments of {covered}", body, now)
+    key = f"freeze:{_oldest_running(budget)}:started"
+    _tell_of_freeze(budget, "started", f"Frozen: new features and experiments of {covered}", body, key, now)
 
 
 def freeze_ended(budget: BudgetFreeze, *, reason: str, actor: Actor, now: datetime) -> None:
     _record_freeze(budget, "ended", actor=actor, now=now, reason=reason)
     covered, others = words.scope_of(budget.freeze), words.others(other_freezes(budget.freeze, now))
-    title = f"No longer frozen: new features and experiments of {covered}"
+    title, key = f"No longer frozen: new features and experiments of {covered}", f"freeze:{_newest(budget)}:over"
     if others:
         title, reason = f"One freeze fewer, not the last: {covered}", " ".join([reason, *others])
-    _tell_of_freeze(budget, "ended", title, reason, now)
+        key = f"freeze:{budget.pk}:ended"
+    _tell_of_freeze(budget, "ended", title, reason, key, now)
 
 
 def freeze_overridden(freeze: Freeze, *, until: datetime, reason: str, people: str, now: datetime) -> None:
@@ -92,20 +94,28 @@ def experiments_allowed(permission: ExperimentPermission, *, now: datetime) -> N
     _tell(team, title, body, f"permission:{permission.pk}", url, automation.team, now)
 
 
-def _tell_of_freeze(budget: BudgetFreeze, what: str, title: str, body: str, now: datetime) -> None:
+def _tell_of_freeze(budget: BudgetFreeze, what: str, title: str, body: str, key: str, now: datetime) -> None:
     freeze = budget.freeze
-    key = f"freeze:{_first_of(budget) if what == 'started' else freeze.pk}:{what}"
     team = freeze.team or (team_of(budget.slo.automation) if budget.slo.automation else None)
     notify.tell_many(_notices(budget.slo.automation, team, title, body, key, _freeze_url(freeze)), now)
     _publish(freeze, what, {"policy": budget.policy.slug, "rule": budget.rule, "slo": budget.slo.slug}, now)
 
 
-def _first_of(budget: BudgetFreeze) -> int:
+def _oldest_running(budget: BudgetFreeze) -> int:
     """The oldest running freeze by the same rule over the same: nobody is told twice that it is frozen."""
-    freeze = budget.freeze
-    same = {"freeze__scope": freeze.scope, "freeze__team": freeze.team, "freeze__automation": freeze.automation}
-    running = BudgetFreeze.objects.filter(policy=budget.policy, rule=budget.rule, ended_at=None, **same)
+    running = _over_the_same(budget.freeze).filter(policy=budget.policy, rule=budget.rule, ended_at=None)
     return running.order_by("pk").values_list("pk", flat=True)[0]
+
+
+def _newest(budget: BudgetFreeze) -> int:
+    """The newest freeze over the same: of those that run out together nobody is told twice that all is free."""
+    return _over_the_same(budget.freeze).order_by("-pk").values_list("pk", flat=True)[0]
+
+
+def _over_the_same(freeze: Freeze) -> QuerySet[BudgetFreeze]:
+    return BudgetFreeze.objects.filter(
+        freeze__scope=freeze.scope, freeze__team=freeze.team, freeze__automation=freeze.automation
+    )
 
 
 def _publish(freeze: Freeze, what: str, more: dict[str, Any], now: datetime) -> None:

@@ -119,7 +119,9 @@ def _move(policy: Policy, before: str, state: str, action: str, actor: Actor, no
 
 
 def _locked(policy: Policy) -> Policy:
-    return Policy.objects.select_for_update(of=("self",)).select_related("team", "automation").get(pk=policy.pk)
+    # Not its key: a sweeper whose turn it is refers to the policy, and this transaction may wait for that turn.
+    rows = Policy.objects.select_for_update(of=("self",), no_key=True)
+    return rows.select_related("team", "automation").get(pk=policy.pk)
 
 
 def _checked(terms: Terms, slug: str) -> dict[str, Any]:

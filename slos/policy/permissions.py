@@ -10,6 +10,7 @@ from opsportal.catalog.models import Automation, ExperimentPermission
 from slos.models import Policy, Slo, Standing
 from slos.policy.rules import Rule, Then, Verdict, rules_of
 from slos.policy.scope import covers, judged_slos
+from slos.policy.turns import take_turn
 
 
 def settle_permissions(
@@ -18,6 +19,7 @@ def settle_permissions(
     """Open and end permissions by how the SLOs of these automations stand (default: of those that have one). Answers
     the new ones. Call it in the transaction of what has changed.
     """
+    take_turn()
     going_on = ExperimentPermission.objects.filter(until=None).select_related("automation__team")
     if automations is None:
         automations = [each.automation for each in going_on]

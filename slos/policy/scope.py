@@ -82,6 +82,8 @@ def other_freezes(freeze: Freeze, at: datetime) -> list[tuple[Freeze, int]]:
     """Other freezes in force over what this one holds back, each with how many of its automations it covers."""
     covered = list(covered_automations(freeze))
     others = Freeze.objects.in_force(at).exclude(pk=freeze.pk).select_related("team", "automation").order_by("pk")
+    # One that another sweeper has just closed by a later clock is over, too.
+    others = others.exclude(budget__ended_at__isnull=False)
     found = [(one, sum(holds_back(one, automation) for automation in covered)) for one in others]
     return [(one, count) for one, count in found if count]
 
