@@ -44,7 +44,7 @@ def read(asked: Sequence[Asked], known: Known, *, causes: bool = False) -> list[
         if terms.counts_downtime(one.slo):
             tallies[number] = _downtime(one, time, known, tallies[number])
         elif one.slo.kind == SliKind.HIT_RATE:
-            tallies[number] += _hit_rate(one.slo, time.counted, known.up_to(one.at))
+            tallies[number] += _hit_rate(one.slo, time.counted, _instant_of(one, known))
     _add_buckets(tallies, asked, times, known, causes)
     return tallies
 
@@ -165,13 +165,19 @@ def _silent(one: Asked, time: _Time, known: Known, width: int) -> list[Span]:
 # --- hit rates ---
 
 
-def _hit_rate(slo: Slo, counted: Iterable[Span], at: datetime) -> Tally:
-    """Handoffs that began in these stretches, judged by the business clock as of `at`."""
+def _instant_of(one: Asked, known: Known) -> Instant:
+    """As of the watermark everything recorded counts; before it, what came later is left out."""
+    at = known.up_to(one.at)
+    return Instant(at, is_past=known.watermark is not None and at < known.watermark)
+
+
+def _hit_rate(slo: Slo, counted: Iterable[Span], instant: Instant) -> Tally:
+    """Handoffs that began in these stretches, judged by the business clock as of that instant."""
     if slo.rule is None:
         return Tally()
     tally = Tally()
     for start, end in counted:
-        counts = read_cohort(Question([slo.rule], start, end, Instant(at)), []).total().counts
+        counts = read_cohort(Question([slo.rule], start, end, instant), []).total().counts
         tally += Tally(counts.business_evaluated, counts.business_evaluated - counts.business_hits)
     return tally
 

@@ -3,10 +3,14 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from handoffs.models import Rule
+from handoffs.queries.rules import list_rules
+from handoffs.states import RuleMode, StopClock
 from handoffs.views.access import found
 from opsportal import clock
 from opsportal.catalog.models import Automation
@@ -23,10 +27,12 @@ from slos.objectives.document import Document
 from slos.objectives.forms import SloForm, refuse
 from slos.states import SloState
 
+OFFERED_RULES = 5
+
 
 @scope_required("slos:read")
 def create(request: HttpRequest) -> HttpResponse:
-    """`/slos/new/?automation=&starter=`"""
+    """`/slos/new/?automation=&journey=&starter=&rule=`"""
     principal = principal_of(request)
     owns = Automation.objects.filter(owner=principal.pk).exists() if isinstance(principal, Person) else False
     if not (queries.may_write(principal) or queries.may_propose(principal) or owns):
@@ -60,7 +66,7 @@ def _editor(request: HttpRequest, form: SloForm, *, title: str, button: str, bac
             context["preview"] = _preview(form, definition)
         except DomainError as error:
             refuse(form, error)
-    context |= {"groups": form.groups(), "journeys": [] if form.slo else starters.JOURNEYS}
+    context |= {"groups": form.groups(), "journeys": [] if form.slo else starters.JOURNEYS, "rules": _timers(request)}
     return render(request, "slos/objectives_edit.html", context, status=422 if form.errors else 200)
 
 
@@ -105,12 +111,19 @@ def _preview(form: SloForm, definition: Definition) -> dict[str, Any]:
     return {"sentence": words.in_words(definition), "notes": notes}
 
 
+def _timers(request: HttpRequest) -> QuerySet[Rule]:
+    """A few rules whose timers stop when something is done, not when it is answered: they can judge a resolution."""
+    done = list_rules(principal_of(request)).filter(mode=RuleMode.ACTIVE, current__stop_clock=StopClock.COMPLETION)
+    return done.order_by("name")[:OFFERED_RULES]
+
+
 def _start(request: HttpRequest) -> Document | None:
     """What a new one begins with: a starter of a journey, an automation."""
     automation = request.GET.get("automation", "")[:60]
     journey = starters.get_journey(request.GET.get("journey", ""))
     if journey is not None:
-        documents = {one["slug"]: one for one in starters.documents(journey, automation=automation)}
+        rule = request.GET.get("rule", "")[:60]
+        documents = {one["slug"]: one for one in starters.documents(journey, automation=automation, rule=rule)}
         wanted = f"{automation or journey.slug}-{request.GET.get('starter', '')}"
         return documents.get(wanted) or next(iter(documents.values()))
     blank = {"window": {"kind": "rolling", "days": 28}, "target": "99.5"}

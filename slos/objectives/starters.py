@@ -18,13 +18,16 @@ MINUTE, HOUR = 60, 3_600
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """One objective of a journey. `terms` as a document, without what follows from the automation."""
+    """One objective of a journey. `terms` as a document, without what follows from the automation; `may_read_rule`: a
+    handoff rule with a timer for each severity can judge it instead.
+    """
 
     suffix: str
     name: str
     description: str
     terms: dict[str, Any]
     is_ours: bool = False
+    may_read_rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,8 @@ JOURNEYS = (
             Starter(
                 "availability",
                 "Tickets resolved for good",
-                "Tickets are resolved without being reopened: a reopened one is reported as failed.",
+                "Tickets are resolved without being reopened. Report one when it can no longer be reopened: as failed "
+                "where it was, for a run that ended cannot end otherwise later.",
                 _events("availability", "95"),
                 is_ours=True,
             ),
@@ -178,6 +182,7 @@ JOURNEYS = (
                 "within two days.",
                 _events("latency", "95", 48 * HOUR),
                 is_ours=True,
+                may_read_rule=True,
             ),
             _downtime("Ticket to resolution", 3),
         ),
@@ -196,7 +201,7 @@ def documents(journey: Journey, *, automation: str = "", rule: str = "") -> Iter
     about = automation or journey.slug
     for one in journey.starters:
         terms = dict(one.terms)
-        if rule and (journey.slug, one.suffix) == ("ticket-to-resolution", "latency"):
+        if rule and one.may_read_rule:
             terms = {**_events("hit_rate", "95"), "rule": rule}
         yield {
             "slug": f"{about}-{one.suffix}",
