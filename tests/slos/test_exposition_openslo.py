@@ -323,6 +323,24 @@ def test_utc_is_written_as_the_schema_spells_it_and_read_as_utc(web, tmp_path: P
     assert slo.timezone == "UTC"
 
 
+def test_a_ratio_that_does_not_say_whether_it_counts_up_comes_out_saying_so(web, tmp_path: Path):
+    """As in the examples that OpenSLO publishes, which its own schema refuses."""
+    (body,) = yaml.safe_load_all((FILES / "v1-ratio-calendar-timeslices.yaml").read_text())
+    del body["spec"]["indicator"]["spec"]["ratioMetric"]["counter"]
+    (tmp_path / "published.yaml").write_text(yaml.safe_dump(body))
+    path = "spec.indicator.spec.ratioMetric.counter"
+    assert (
+        f"{path}: is missing, and the schema asks for it; comes out as false."
+        in take_in(tmp_path / "published.yaml")[2]
+    )
+    assert f"{path}: is missing" in [str(one) for one in faults_of(body)]
+    (out,) = give_out(tmp_path)
+    assert out["spec"]["indicator"]["spec"]["ratioMetric"]["counter"] is False
+    jsonschema.validate(out, PUBLISHED)
+    code, _, notes = take_in(tmp_path / "out.yaml", update=True)
+    assert (code, path in notes) == (0, False)
+
+
 def test_every_key_that_openslo_does_not_know_is_noted_and_kept(web, tmp_path: Path):
     text = (FILES / "v1-ratio-calendar-timeslices.yaml").read_text()
     (body,) = yaml.safe_load_all(text)

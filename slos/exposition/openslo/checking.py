@@ -1,8 +1,8 @@
 """OpenSLO v1, strictly: what its specification and its reference checker ask of an object, with the path of what fails.
 
 After github.com/OpenSLO/OpenSLO (schemas/v1) and github.com/OpenSLO/go-sdk (pkg/openslo/v1), both Apache-2.0; written
-anew. Where the two differ, the stricter holds. Keys that the specification does not name are no faults: `unknown_keys`
-tells of them.
+anew. Where the two differ, the stricter holds, but for what the schema does not know yet (docs/openslo.md). Keys that
+the specification does not name are no faults: `unknown_keys` tells of them.
 """
 
 import re
@@ -211,6 +211,8 @@ def _ratio(value: Any, path: str) -> Faults:
     yield from _exactly_one(value, path, "total", "raw")
     if "total" in value:
         yield from _exactly_one(value, path, "good", "bad")
+        if "counter" not in value:
+            yield Fault(f"{path}.counter", "is missing")
     if "raw" in value:
         yield from _exactly_one(value, path, "raw", "good", "bad")
         yield from _one_of(("success", "failure"))(value.get("rawType"), f"{path}.rawType")

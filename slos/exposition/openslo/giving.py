@@ -8,7 +8,7 @@ from typing import Any
 
 from slos.exposition.openslo import windows
 from slos.exposition.openslo.checking import LONGEST_DESCRIPTION, LONGEST_DISPLAY_NAME, Fault, faults_of
-from slos.exposition.openslo.reading import Document
+from slos.exposition.openslo.reading import Document, objects_in
 from slos.exposition.openslo.taking import OWN
 from slos.models import Slo
 from slos.objectives.document import to_document
@@ -29,14 +29,25 @@ def objects_of(slos: Iterable[Slo]) -> list[Document]:
         if keep.get("of") in {one.slug for one in wanted}:
             continue  # it is an objective of one that is written
         for one in keep.get("attached", []):
-            attached.setdefault((one["kind"], one["metadata"]["name"]), one)
+            attached.setdefault((one["kind"], one["metadata"]["name"]), copy.deepcopy(one))
         found.append(_kept(slo, family.get(slo.slug, [])) if "document" in keep else own_object(slo))
-    return [*attached.values(), *found]
+    return [_with_counters(one) for one in (*attached.values(), *found)]
 
 
 def refused(objects: Iterable[Document]) -> list[tuple[Document, list[Fault]]]:
     """Those that the specification does not allow, with everything that is wrong."""
     return [(one, faults) for one in objects if (faults := faults_of(one))]
+
+
+def _with_counters(body: Document) -> Document:
+    """Ratios say whether they count up: the schema asks for it, and the reference checker reads nothing as false."""
+    spec = body["spec"]
+    parts = [spec, *objects_in(spec.get("objectives"))]
+    for metrics in [spec, *(one["indicator"].get("spec") for one in parts if isinstance(one.get("indicator"), dict))]:
+        ratio = metrics.get("ratioMetric") if isinstance(metrics, dict) else None
+        if isinstance(ratio, dict) and "total" in ratio:
+            ratio.setdefault("counter", False)
+    return body
 
 
 def said_of(slo: Slo) -> Document:

@@ -266,6 +266,9 @@ def _indicator(source: Source, part: Document, path: str, around: Around) -> Doc
 def _note_foreign(source: Source, spec: Any, path: str) -> None:
     if isinstance(spec, dict) and not _own_of_metric(spec):
         source.note(path, "its queries are kept, and not run: the portal measures the automation's own runs.")
+    ratio = spec.get("ratioMetric") if isinstance(spec, dict) else None
+    if isinstance(ratio, dict) and "total" in ratio and "counter" not in ratio:
+        source.note(f"{path}.spec.ratioMetric.counter", "is missing, and the schema asks for it; comes out as false.")
 
 
 def _own_spec(indicator: Any) -> Document:
