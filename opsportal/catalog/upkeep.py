@@ -52,10 +52,8 @@ def suggested_rhythm(automation: Automation) -> dict[str, Any]:
 
 
 def over_budget(principal: Principal | None) -> list[Automation]:
-    """Automations that cost more a month than their guardrail allows."""
-    rows = Automation.objects.visible_to(principal).exclude(state="retired")
-    rows = rows.filter(cost_budget__isnull=False, cost_per_month__isnull=False).select_related("cost_owner")
-    return [each for each in rows if each.cost_per_month > each.cost_budget]  # type: ignore[operator]
+    """Automations a principal may see that cost more a month than their guardrail allows."""
+    return list(Automation.objects.visible_to(principal).over_budget().select_related("cost_owner"))
 
 
 @dataclass(frozen=True, slots=True)

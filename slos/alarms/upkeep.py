@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import F, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
 from opsportal import trace
 from opsportal.catalog import upkeep
@@ -141,8 +141,7 @@ def _when(end: datetime, days: int) -> str:
 
 def _costs(now: datetime) -> Iterator[Warned]:
     """What the catalogue notes a month, whatever runs report of their own cost: that is looked at in slos.runs."""
-    rows = Automation.objects.exclude(state=AutomationState.RETIRED.value).filter(cost_per_month__gt=F("cost_budget"))
-    for one in rows.select_related("cost_owner"):
+    for one in Automation.objects.over_budget().select_related("cost_owner"):
         amounts = {"cost_per_month": str(one.cost_per_month), "cost_budget": str(one.cost_budget)}
         yield Warned(
             kind=FactKind.COST,

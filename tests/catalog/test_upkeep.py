@@ -126,11 +126,12 @@ def test_a_freeze_holds_back_what_goes_out_now_and_marks_what_went_out_already(r
 
 
 def test_a_plan_becomes_the_release(router: Automation):
+    lead = make_person(roles=[Role.OPS_LEAD])
     plan = operations.plan_release(router, version="v2", planned_at=NOW + DAY, risk="high", actor=SETUP, now=NOW)
-    assert [each.version for each in upkeep.upcoming(NOW, None)] == ["v2"]
+    assert [each.version for each in upkeep.upcoming(NOW, lead)] == ["v2"]
     out = release(router, now=NOW + DAY)
     assert (out.pk, out.risk, out.released_at) == (plan.pk, "high", NOW + DAY)
-    assert upkeep.upcoming(NOW, None) == []
+    assert upkeep.upcoming(NOW, lead) == []
 
 
 def test_a_version_is_recorded_once(router: Automation):
@@ -257,7 +258,28 @@ def test_use_against_a_limit_comes_from_above(router: Automation, monkeypatch: p
 def test_what_costs_more_than_its_guardrail_is_told(router: Automation):
     values = {"cost_per_month": Decimal(120), "cost_budget": Decimal(100)}
     operations.change_automation(router, values=values, actor=SETUP, now=NOW)
-    assert [each.slug for each in upkeep.over_budget(None)] == ["router"]
+    lead = make_person(roles=[Role.OPS_LEAD])
+    assert [each.slug for each in upkeep.over_budget(lead)] == ["router"]
+    operations.change_automation(router, values={"cost_budget": Decimal(120)}, actor=SETUP, now=NOW)
+    assert upkeep.over_budget(lead) == []
+
+
+def test_what_a_team_announces_and_pays_too_much_for_is_shown_to_whoever_may_see_it():
+    team = make_team("revops")
+    people = {
+        "owner": make_person("owner"),
+        "teammate": make_person("teammate", team=team),
+        "outsider": make_person("outsider", team=make_team("support")),
+        "leader": make_person("leader", roles=[Role.VIEWER]),
+        "lead": make_person("lead", roles=[Role.OPS_LEAD]),
+    }
+    values = {"owner": people["owner"], "cost_per_month": Decimal(120), "cost_budget": Decimal(100)}
+    automation = make_automation("deal-sync", team=team, **values)
+    operations.plan_release(automation, version="v2", planned_at=NOW + DAY, actor=SETUP, now=NOW)
+    seen = {name for name, person in people.items() if upkeep.over_budget(person) == [automation]}
+    assert seen == {"owner", "teammate", "leader", "lead"}
+    assert seen == {name for name, person in people.items() if upkeep.upcoming(NOW, person)}
+    assert upkeep.over_budget(None) == upkeep.upcoming(NOW, None) == []
 
 
 def test_a_new_price_ends_the_former_one(router: Automation):

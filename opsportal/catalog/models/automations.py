@@ -61,6 +61,10 @@ class AutomationQuerySet(models.QuerySet["Automation"]):
             return self
         return self.filter(Q(team=None) | Q(team_id__in=teams) | _part_in(principal))
 
+    def over_budget(self) -> Self:
+        """In use, and noted to cost more a month than their guardrail allows."""
+        return self.exclude(state=AutomationState.RETIRED).filter(cost_per_month__gt=F("cost_budget"))
+
 
 def _part_in(principal: Any) -> Q:
     """What a person owns, backs up, answers for or works on, whatever team it belongs to."""
