@@ -1,6 +1,6 @@
 """Who hears of what a policy decided: the trail, the owner, ops leads of the team, leadership, subscribers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,17 +30,19 @@ def freeze_started(budget: BudgetFreeze, *, actor: Actor, now: datetime) -> None
     body = f"{freeze.reason} It ends by itself when things are calm, at the latest on {web.utc(freeze.until)}. "
     body += "Fixes and security changes go ahead."
     key = f"freeze:{_oldest_running(budget)}:started"
-    _tell_of_freeze(budget, "started", f"Frozen: new features and experiments of {covered}", body, key, now)
+    title = f"Frozen: new features and experiments of {covered}"
+    _tell_of_freeze([budget], "started", title, body, key, now)
 
 
 def freeze_ended(budget: BudgetFreeze, *, reason: str, actor: Actor, now: datetime) -> None:
     _record_freeze(budget, "ended", actor=actor, now=now, reason=reason)
     covered, others = words.scope_of(budget.freeze), words.others(other_freezes(budget.freeze, now))
-    title, key = f"No longer frozen: new features and experiments of {covered}", f"freeze:{_newest(budget)}:over"
     if others:
         title, reason = f"One freeze fewer, not the last: {covered}", " ".join([reason, *others])
-        key = f"freeze:{budget.pk}:ended"
-    _tell_of_freeze(budget, "ended", title, reason, key, now)
+        _tell_of_freeze([budget], "ended", title, reason, f"freeze:{budget.pk}:ended", now)
+    else:
+        title, key = f"No longer frozen: new features and experiments of {covered}", f"freeze:{_newest(budget)}:over"
+        _tell_of_freeze(_unbroken(budget), "ended", title, reason, key, now)
 
 
 def freeze_overridden(freeze: Freeze, *, until: datetime, reason: str, people: str, now: datetime) -> None:
@@ -48,10 +50,9 @@ def freeze_overridden(freeze: Freeze, *, until: datetime, reason: str, people: s
     automation = _automation_of(freeze)
     title = f"Freeze set aside until {web.utc(until)}: {words.scope_of(freeze)}"
     body = f"{people}. Why: {reason}"
-    notices = _notices(
-        automation, freeze.team, title, body, f"override:{freeze.pk}:{until:%Y%m%d%H%M}", _freeze_url(freeze)
-    )
-    notify.tell_many(notices, now)
+    key = f"override:{freeze.pk}:{until:%Y%m%d%H%M}"
+    named = [automation] if automation else []
+    notify.tell_many(_notices(named, freeze.team, title, body, key, _freeze_url(freeze)), now)
     _publish(freeze, "overridden", {"override_until": web.iso(until)}, now)
 
 
@@ -82,7 +83,7 @@ def review_called(slo: Slo, judged: Judged, *, actor: Actor, now: datetime) -> N
     body = f"{judged.sentence} The policy asks leadership to look at it and the team to spend a sprint on stability."
     key = f"review:{slo.pk}:{judged.rule.slug}:{judged.day}"
     url = reverse("policy:page")
-    notify.tell_many(_notices(automation, team_of(automation), title, body, key, url), now)
+    notify.tell_many(_notices([automation], team_of(automation), title, body, key, url), now)
 
 
 def experiments_allowed(permission: ExperimentPermission, *, now: datetime) -> None:
@@ -94,10 +95,12 @@ def experiments_allowed(permission: ExperimentPermission, *, now: datetime) -> N
     _tell(team, title, body, f"permission:{permission.pk}", url, automation.team, now)
 
 
-def _tell_of_freeze(budget: BudgetFreeze, what: str, title: str, body: str, key: str, now: datetime) -> None:
-    freeze = budget.freeze
+def _tell_of_freeze(budgets: Sequence[BudgetFreeze], what: str, title: str, body: str, key: str, now: datetime) -> None:
+    """Of the first; whoever answers for what the others rest on hears of it, too."""
+    budget, freeze = budgets[0], budgets[0].freeze
     team = freeze.team or (team_of(budget.slo.automation) if budget.slo.automation else None)
-    notify.tell_many(_notices(budget.slo.automation, team, title, body, key, _freeze_url(freeze)), now)
+    named = [one.slo.automation for one in budgets if one.slo.automation]
+    notify.tell_many(_notices(named, team, title, body, key, _freeze_url(freeze)), now)
     _publish(freeze, what, {"policy": budget.policy.slug, "rule": budget.rule, "slo": budget.slo.slug}, now)
 
 
@@ -110,6 +113,19 @@ def _oldest_running(budget: BudgetFreeze) -> int:
 def _newest(budget: BudgetFreeze) -> int:
     """The newest freeze over the same: of those that run out together nobody is told twice that all is free."""
     return _over_the_same(budget.freeze).order_by("-pk").values_list("pk", flat=True)[0]
+
+
+def _unbroken(budget: BudgetFreeze) -> list[BudgetFreeze]:
+    """The one that ended last, and those over the same before it without a gap: to people one freeze."""
+    found, began_at = [budget], budget.freeze.from_at
+    earlier = _over_the_same(budget.freeze).exclude(pk=budget.pk).filter(ended_at__isnull=False)
+    named = ("freeze", "slo__automation__owner", "slo__automation__backup_owner")
+    for one in earlier.select_related(*named).order_by("-ended_at"):
+        if one.ended_at is None or one.ended_at <= began_at:
+            break
+        found.append(one)
+        began_at = min(began_at, one.freeze.from_at)
+    return found
 
 
 def _over_the_same(freeze: Freeze) -> QuerySet[BudgetFreeze]:
@@ -140,14 +156,14 @@ def _publish(freeze: Freeze, what: str, more: dict[str, Any], now: datetime) -> 
 
 
 def _notices(
-    automation: Automation | None, team: Team | None, title: str, body: str, key: str, url: str
+    automations: Iterable[Automation], team: Team | None, title: str, body: str, key: str, url: str
 ) -> list[Notice]:
-    """For owner, backup, the ops leads of the team (all of them where it has none) and leadership."""
+    """For owners, backups, the ops leads of the team (all of them where it has none) and leadership."""
     leads = people_with_role(Role.OPS_LEAD)
     of_team = leads.filter(team=team) if team else leads
     people = list(of_team) or list(leads)
     people += people_with_role(Role.VIEWER).filter(Q(team=None) | Q(team=team) if team else Q())
-    people += [one for one in (automation.owner, automation.backup_owner) if one] if automation else []
+    people += [who for one in automations for who in (one.owner, one.backup_owner) if who]
     return _of_people(people, title, body, key, url, team)
 
 

@@ -335,6 +335,23 @@ def test_two_targets_that_freeze_the_same_team_are_told_once_and_its_end_with_th
     assert "still holds 1 automation back until" in fewer.body
 
 
+def test_whoever_heard_that_a_team_is_frozen_hears_when_the_last_freeze_is_over():
+    team = make_team("revops")
+    kim, lee = make_person("kim", team=team), make_person("lee", team=team)
+    make.burn_days(make.make_slo(make_automation(team=team, owner=kim)), SUNDAY + 3 * DAY, 3, 3, 3, 0, 0, 0)
+    make.burn_days(make.make_slo(make_automation(team=team, owner=lee)), SUNDAY + 4 * DAY, 3, 3, 3, 3, 0, 0, 0)
+    make.published()
+    make.sweep_daily(MONDAY, MONDAY + 5 * DAY)
+    heard = {}
+    for person in (kim, lee):
+        titles = person.messages.order_by("pk").values_list("title", flat=True)
+        heard[person.username] = [title.split(":")[0] for title in titles]
+    assert heard == {
+        "kim": ["Frozen", "One freeze fewer, not the last", "No longer frozen"],
+        "lee": ["Frozen", "No longer frozen"],
+    }
+
+
 def test_leadership_hears_when_the_rules_change_and_a_freeze_that_runs_stays():
     leader = make_person("sales", roles=[Role.VIEWER])
     slo = make.make_slo()
