@@ -85,6 +85,7 @@ KIND = Kind(
     nouns=("handoff", "handoffs"),
     namespace="handoffs",
     scope="handoffs:write",
+    modes={"as history": "judged, and nobody is told", "live": "what is due already acts at once"},
     live_scope=CONFIGURE_HANDOFFS,
     fields=FIELDS,
     shown=("Subject", "Reference", "Owner", "Started", "State"),

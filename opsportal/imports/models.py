@@ -78,7 +78,7 @@ class ImportedRow(models.Model):
     batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="rows", db_index=False)
     line = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in RowState])
-    key = models.CharField(max_length=40, blank=True)
+    key = models.CharField(max_length=80, blank=True)
     label = models.CharField(max_length=200, blank=True)
     identity = models.BinaryField(max_length=32, null=True)
     problems = models.JSONField(default=list, blank=True)

@@ -16,7 +16,7 @@ from opsportal.imports.checking import Plan, Row, order_of_dates, pack, read_row
 from opsportal.imports.columns import guess
 from opsportal.imports.files import Sheet, clean_name, read_sheet
 from opsportal.imports.models import ImportBatch, ImportedRow
-from opsportal.imports.registry import Kind, Options, Reader, Undoing, get_kind, may_go_live
+from opsportal.imports.registry import Kind, Options, Reader, Undoing, get_kind, may_go_live, mode_of
 from opsportal.imports.states import RowState, State
 
 ATTEMPTS = 3  # somebody else may write one of the records while we look
@@ -81,6 +81,7 @@ def import_batch(
     kind = get_kind(batch.kind)
     if batch.state != State.PREVIEW:
         raise Conflict("not_a_preview", DONE)
+    mode_of(kind, live=bool(batch.options.get("live")))
     if batch.options.get("live") and not may_go_live(kind, principal):
         raise Forbidden("live_needs_configure", "Only an ops lead imports live; bring it in as history.")
     reader = kind.reader(batch.options, principal, now)
@@ -138,7 +139,7 @@ def _import(
     batch.about, batch.team, batch.live = reader.about, reader.team, bool(batch.options.get("live"))
     batch.counts = counts
     said = {name: f"{number:,}" for name, number in counts.items()}
-    said |= {"mode": "live" if batch.live else "as history"}
+    said |= {"mode": mode_of(kind, live=batch.live)}
     batch.last_entry = audit.record(_draft("import.imported", batch, kind, said, actor, now)).pk
     batch.save()
     return batch

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from opsportal.audit.engine import Actor
-from opsportal.errors import NotFound
+from opsportal.errors import InvalidInput, NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Team
 from opsportal.imports.columns import Field
@@ -73,6 +73,7 @@ class Kind:
     nouns: tuple[str, str]
     namespace: str
     scope: str
+    modes: Mapping[str, str]  # how rows come in, and what that means; first the usual way, second live, if there is one
     live_scope: str
     fields: tuple[Field, ...]
     shown: tuple[str, ...]
@@ -96,6 +97,14 @@ def get_kind(name: str) -> Kind:
     if name not in _kinds:
         raise NotFound("unknown_kind", f"“{name[:40]}” cannot be imported; {', '.join(sorted(_kinds))} can.")
     return _kinds[name]
+
+
+def mode_of(kind: Kind, *, live: bool) -> str:
+    """How the rows of a file come in, in words. Raises InvalidInput where nothing can come in live."""
+    names = list(kind.modes)
+    if live and len(names) == 1:
+        raise InvalidInput("no_live", f"{kind.nouns[1].capitalize()} come in {names[0]}, never live.", field="live")
+    return names[live]
 
 
 def may_go_live(kind: Kind, principal: Principal | None) -> bool:

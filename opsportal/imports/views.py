@@ -22,7 +22,7 @@ from opsportal.imports.checking import Plan, consequence, refused_header
 from opsportal.imports.files import Sheet, typed
 from opsportal.imports.forms import MappingForm, OptionsForm, UploadForm
 from opsportal.imports.models import ImportBatch
-from opsportal.imports.registry import Kind, Reader, get_kind, may_go_live
+from opsportal.imports.registry import Kind, Reader, get_kind, may_go_live, mode_of
 from opsportal.imports.states import TONES, RowState, State
 from opsportal.imports.tables import RowFilterSet, table_of
 from opsportal.web import csv
@@ -232,8 +232,8 @@ def _sentence(counts: dict[str, int], kind: Kind, *, live: bool) -> str:
     new, there, out = (counts[one] for one in (RowState.CREATED, RowState.DUPLICATE, RowState.REFUSED))
     if not new:
         return "Nothing in it is new." if there and not out else "Nothing in it can be imported."
-    how = "live: what is due already acts at once" if live else "as history: judged, and nobody is told"
-    return f"{count(new, *kind.nouns)} would come in {how}."
+    mode = mode_of(kind, live=live)
+    return f"{count(new, *kind.nouns)} would come in {mode}: {kind.modes[mode]}."
 
 
 def _result(request: HttpRequest, kind: Kind, batch: ImportBatch) -> HttpResponseBase:
@@ -269,7 +269,7 @@ def _may_undo(kind: Kind, batch: ImportBatch, person: Person) -> bool:
 
 def _story(batch: ImportBatch, kind: Kind) -> str:
     new = count(batch.counts.get(RowState.CREATED, 0), *kind.nouns)
-    said = f"{batch.by_label} imported {new} {'live' if batch.live else 'as history'} under {batch.about}."
+    said = f"{batch.by_label} imported {new} {mode_of(kind, live=batch.live)} under {batch.about}."
     if batch.state == State.UNDONE:
         gone, kept = (batch.counts.get(one, 0) for one in (RowState.REMOVED, RowState.KEPT))
         said += f" {batch.undone_by} took {gone:,} out again; {kept:,} {'was' if kept == 1 else 'were'} kept."
@@ -295,7 +295,8 @@ def _upload_context(kind: Kind, person: Person, form: UploadForm, options: Optio
         "form": form,
         "options": [options[name] for name in options.fields if name not in kind.options_form.defaults()],
         "batches": [
-            (one, _address(kind, one), TONES[one.state]) for one in queries.list_batches(kind, person)[:RECENT]
+            (one, _address(kind, one), TONES[one.state], mode_of(kind, live=one.live))
+            for one in queries.list_batches(kind, person)[:RECENT]
         ],
     }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from opsportal.catalog import operations
@@ -75,10 +75,16 @@ def test_everything_wrong_with_a_row_is_told(tmp_path: Path, capsys: pytest.Capt
     assert not Automation.objects.exists()
 
 
-def test_a_slug_too_long_for_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert bring_in(tmp_path, f"Name,Slug\nOne,{'a' * 35}\nTwo,{'b' * 34}\n") == 1
-    assert "at most 34 characters" in capsys.readouterr().err
+def test_a_slug_is_as_long_as_a_slug_may_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert bring_in(tmp_path, f"Name,Slug\nOne,{'a' * 61}\nTwo,{'b' * 60}\n") == 1
+    assert "At most 60 characters" in capsys.readouterr().err
     assert [each.name for each in Automation.objects.all()] == ["Two"]
+
+
+def test_nothing_comes_in_live_where_there_is_no_such_way(tmp_path: Path):
+    with pytest.raises(CommandError, match="Automations come in as drafts, never live."):
+        bring_in(tmp_path, HEAD + ROW, "--live")
+    assert not Automation.objects.exists()
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path):

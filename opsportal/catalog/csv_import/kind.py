@@ -117,6 +117,7 @@ KIND = Kind(
     nouns=("automation", "automations"),
     namespace="catalog",
     scope="catalog:write",
+    modes={"as drafts": "in service only once somebody activates them"},
     live_scope="catalog:write",
     fields=FIELDS,
     shown=("Name", "Slug", "Tier", "Owner", "Team"),

@@ -20,8 +20,6 @@ T = TypeVar("T")
 PEOPLE = ("owner", "backup_owner", "accountable", "cost_owner")
 CHOICES = {"tier": Tier, "platform": Platform, "trigger": Trigger, "pattern": Pattern, "maturity": Maturity}
 MARK = "~"  # in no slug
-# A row of an import keeps a key of 40 characters: the slug, the mark, and the row's number in hexadecimal.
-MAX_SLUG = 34
 LINKS = {"grafana": "Panels", "runbook": "Runbook", "repository": "Repository"}
 
 
@@ -38,7 +36,7 @@ class RowReader:
         """Raises InvalidInputs: everything that is wrong with the row, each at its field."""
         row = _Cells(said)
         values: dict[str, Any] = {name: said[name] for name in ("name", "currency", *TEXTS) if said.get(name)}
-        slug = said.get("slug") or slug_of(said.get("name", ""))[:MAX_SLUG].strip("-")
+        slug = said.get("slug") or slug_of(said.get("name", ""))
         found: dict[str, Any] = {"team": row.take("team", self._team)}
         found |= {name: row.take(name, self._person) for name in PEOPLE}
         found |= {name: row.take(name, _chooser(choices)) for name, choices in CHOICES.items()}
@@ -100,9 +98,6 @@ class _Cells:
         except InvalidInputs as refused:
             at = {each.field for each in self.errors}
             self.errors += [each for each in refused.errors if each.field not in at]
-        if len(slug) > MAX_SLUG:
-            text = f"In a file a slug has at most {MAX_SLUG} characters."
-            self.errors.append(InvalidInput("too_long", text, field="slug"))
         if self.errors:
             raise InvalidInputs(self.errors)
 
