@@ -99,8 +99,18 @@ class BurnSerializer(Serializer):
     results = RateSerializer(many=True)
 
 
-AT = {"at": DateTimeField(required=False, help_text="As of then; default: now.")}
-BUDGET_QUERY_FIELDS = {"budget": AT, "burndown": AT, "burn": AT}
+AT: dict[str, drf.Field[Any, Any, Any, Any]] = {
+    "at": DateTimeField(required=False, help_text="As of then; default: now.")
+}
+SUPPOSED: dict[str, drf.Field[Any, Any, Any, Any]] = {
+    "target": drf.DecimalField(
+        max_digits=9, decimal_places=6, required=False, help_text="What this target would have given, in percent."
+    ),
+    "threshold_seconds": drf.DecimalField(
+        max_digits=12, decimal_places=3, min_value=0, required=False, help_text="Of a latency that counts events."
+    ),
+}
+BUDGET_QUERY_FIELDS = {"budget": AT | SUPPOSED, "burndown": AT, "burn": AT}
 BUDGET_RESPONSES = {"budget": BudgetSerializer, "burndown": BurndownSerializer, "burn": BurnSerializer}
 
 
@@ -117,8 +127,14 @@ class BudgetActions:
 
     @action(detail=True, methods=["get"])
     def budget(self, request: Request, **_: Any) -> Response:
-        """The error budget of the window that `at` lies in."""
-        return Response(budget_data(queries.budget(self.get_object(), self._at())))
+        """The error budget of the window that `at` lies in; by another target or threshold, where one is given."""
+        target, seconds = self.query.get("target"), self.query.get("threshold_seconds")
+        if target is None and seconds is None:
+            return Response(budget_data(queries.budget(self.get_object(), self._at())))
+        if target is not None and not 0 < target < 100:
+            raise Malformed("out_of_range", "A target is above 0 and below 100.", field="target")
+        limit = None if seconds is None else int(seconds * 1_000)
+        return Response(budget_data(queries.what_if(self.get_object(), self._at(), target=target, threshold_ms=limit)))
 
     @action(detail=True, methods=["get"])
     def burndown(self, request: Request, **_: Any) -> Response:

@@ -8,16 +8,17 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from zoneinfo import ZoneInfo
 
+from opsportal.errors import InvalidInput
 from slos.budgets.composites import burn_of_parts, compose_budgets, parts_of
 from slos.budgets.counting import count_runs, counts
-from slos.budgets.engine import Budget, Burn, Cause, Day, Point, Tally, days_of
+from slos.budgets.engine import Budget, Burn, Cause, Day, Point, RunCounts, Tally, days_of, window_before, window_of
 from slos.budgets.engine.budgets import MIN_COVERAGE, burn_of, rounded
 from slos.budgets.engine.windows import Window, day_window
-from slos.budgets.gathering import Inputs, gather, judged, unpacked
+from slos.budgets.gathering import EARLIER, Inputs, gather, judged, unpacked
 from slos.budgets.knowledge import know, watermark
-from slos.budgets.readings import Asked, coverage, read
+from slos.budgets.readings import Asked, counted_time, coverage, read
 from slos.models import Slo, SloPart, SloReading
-from slos.states import SliKind
+from slos.states import SliKind, SliMethod
 
 __all__ = [
     "Account",
@@ -37,6 +38,7 @@ __all__ = [
     "tally",
     "watermark",
     "what_if",
+    "what_if_before",
 ]
 
 SKEW = timedelta(seconds=300)  # clocks of callers may be ahead by so much
@@ -165,14 +167,38 @@ def what_if(slo: Slo, at: datetime, *, target: Decimal | None = None, threshold_
     """The budget that another target, or for latencies another threshold, would have given on the same history.
 
     Another target is exact. A threshold is read from the histogram of durations: true to 1% of the threshold.
+    Raises InvalidInput `not_applicable`.
     """
+    if slo.kind == SliKind.COMPOSITE:
+        raise InvalidInput("not_applicable", "A composite has the budgets of its parts: ask them.", field="target")
     inputs = _inputs_of([slo], at)[slo.pk]
-    if threshold_ms is not None and slo.automation is not None:
-        end = min(inputs.watermark, inputs.window.end)
-        runs = counts(slo.automation, inputs.window.start, end)
-        bad = runs.failed + runs.succeeded - runs.within(threshold_ms)
-        inputs = replace(inputs, tally=replace(inputs.tally, valid=runs.failed + runs.succeeded, bad=bad), burn={})
+    if threshold_ms is not None:
+        inputs = replace(inputs, tally=_by_threshold(slo, inputs, threshold_ms), burn={})
     return judged(slo, inputs, at, target=target)
+
+
+def what_if_before(
+    slo: Slo, at: datetime, *, target: Decimal | None = None, threshold_ms: int | None = None
+) -> list[Budget]:
+    """The same of the windows before, the newest first; those that can be judged."""
+    window, found = window_of(slo, at), []
+    for _ in range(EARLIER):
+        window = window_before(slo, window)
+        end = window.end if slo.window_kind == "rolling" else window.end - timedelta(seconds=1)
+        found.append(what_if(slo, end, target=target, threshold_ms=threshold_ms))
+    return [one for one in found if one.is_judged]
+
+
+def _by_threshold(slo: Slo, inputs: Inputs, threshold_ms: int) -> Tally:
+    if slo.kind != SliKind.LATENCY or slo.method != SliMethod.OCCURRENCES or slo.automation is None:
+        wrong = "Another threshold can be asked of a latency that counts events."
+        raise InvalidInput("not_applicable", wrong, field="threshold_seconds")
+    start, end = inputs.window.start, min(inputs.watermark, inputs.window.end)
+    runs = RunCounts()
+    for since, until in counted_time(Asked(slo, start, end, inputs.watermark), know([slo], start, end)):
+        runs.take(counts(slo.automation, since, until))
+    valid = runs.failed + runs.succeeded
+    return replace(inputs.tally, valid=valid, bad=valid - runs.within(threshold_ms))
 
 
 # --- the parts ---

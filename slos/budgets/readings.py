@@ -56,6 +56,11 @@ def coverage(one: Asked, known: Known) -> Fraction:
     return 1 - Fraction(time.unmeasured, total) if total else Fraction(1)
 
 
+def counted_time(one: Asked, known: Known) -> list[Span]:
+    """The stretch without what is left out of it."""
+    return _time_of(one, known).counted
+
+
 def excluded_seconds(slo: Slo, window: Window, known: Known) -> int:
     """Of the whole window, what is still to come included."""
     return seconds(cut(known.excluded.get(slo.pk, []), [(window.start, window.end)]))

@@ -25,7 +25,7 @@ from slos.objectives.checking import check_definition
 from slos.objectives.definition import Definition
 from slos.objectives.document import Document
 from slos.objectives.forms import SloForm, refuse
-from slos.states import SloState
+from slos.states import SliKind, SloState
 
 OFFERED_RULES = 5
 
@@ -105,9 +105,9 @@ def _preview(form: SloForm, definition: Definition) -> dict[str, Any]:
         notes.append("No burn alert will fire.")
     if form.slo is not None and easing.needs_agreement(form.slo, definition):
         notes.append("A freeze rests on it, and this may ease it: a second person decides.")
-    if form.slo is not None and form.slo.target != definition.target:
+    if form.slo is not None and form.slo.target != definition.target and form.slo.kind != SliKind.COMPOSITE:
         told = budgets.what_if(form.slo, clock.now(), target=definition.target)
-        notes.insert(0, pages.what_if_sentence(form.slo, definition.target, told))
+        notes[:0] = pages.what_if_sentences(form.slo, [told], target=definition.target)
     return {"sentence": words.in_words(definition), "notes": notes}
 
 

@@ -1,6 +1,7 @@
 """Forms of objectives: the definition in fields, a stretch that does not count, a reason, another target."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -151,6 +152,26 @@ class WhatIfForm(web.Form):
     """Another target, or for latency another threshold; both as typed."""
 
     target = forms.DecimalField(label="Target in %", required=False, max_digits=9, decimal_places=6)
+    threshold_seconds = forms.DecimalField(
+        label="Still good within (seconds)", required=False, min_value=0, max_digits=12, decimal_places=3
+    )
+
+    def __init__(self, *args: Any, slo: Slo, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        if slo.kind != SliKind.LATENCY or slo.method != SliMethod.OCCURRENCES:
+            del self.fields["threshold_seconds"]
+
+    def clean_target(self) -> Decimal | None:
+        target: Decimal | None = self.cleaned_data["target"]
+        if target is not None and not 0 < target < 100:
+            raise forms.ValidationError("A target is above 0 and below 100.")
+        return target
+
+    def asked(self) -> dict[str, Any]:
+        """The other terms; nothing where none was asked for."""
+        seconds = self.cleaned_data.get("threshold_seconds")
+        said = {"target": self.cleaned_data["target"], "threshold_ms": seconds and int(seconds * 1_000)}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 def refuse(form: SloForm, error: DomainError) -> None:

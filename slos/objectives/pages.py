@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
+from zoneinfo import ZoneInfo
 
 from handoffs.pages import Figure
 from opsportal.web import charts
 from opsportal.web import words as web
 from slos.budgets.engine import Budget, Cause, Point
 from slos.models import Slo
+from slos.objectives import words
 from slos.objectives.thresholds import plain
 from slos.states import BudgetState, SliKind, SloState
 
@@ -134,12 +136,27 @@ def cause_tables(causes: Sequence[Cause], budget: Budget) -> list[CauseTable]:
     return tables
 
 
-def what_if_sentence(slo: Slo, target: Decimal, told: Budget) -> str:
-    """What another target would have given on the same history."""
-    if told.remaining is None or not told.is_judged:
-        return f"With {plain(target)}% there would be no verdict either: {told.reason or 'nothing was valid'}."
-    word = VERDICTS[told.state][0]
-    return f"With {plain(target)}% this window would be {word}: {_outcome(told)}."
+def what_if_sentences(
+    slo: Slo, told: Sequence[Budget], *, target: Decimal | None = None, threshold_ms: int | None = None
+) -> list[str]:
+    """What other terms would have given on the same history: this window, then those before."""
+    terms = [f"{plain(target)}%"] if target is not None else []
+    terms += [words.duration(threshold_ms)] if threshold_ms is not None else []
+    now, *before = told
+    rows = [f"{_days(slo, one)}: {VERDICTS[one.state][0]}, {_outcome(one)}." for one in before]
+    if now.remaining is None or not now.is_judged:
+        return [
+            f"With {' and '.join(terms)} there would be no verdict either: {now.reason or 'nothing was valid'}.",
+            *rows,
+        ]
+    return [f"With {' and '.join(terms)} this window would be {VERDICTS[now.state][0]}: {_outcome(now)}.", *rows]
+
+
+def _days(slo: Slo, told: Budget) -> str:
+    """The first and the last day of a window, in the SLO's zone."""
+    zone, moment = ZoneInfo(slo.timezone), timedelta(microseconds=1)
+    first, last = told.window.start.astimezone(zone), (told.window.end - moment).astimezone(zone)
+    return f"{first:%-d %b} to {last:%-d %b %Y}"
 
 
 def _outcome(told: Budget) -> str:

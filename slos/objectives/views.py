@@ -32,7 +32,7 @@ from slos.objectives.definition import definition_of
 from slos.objectives.filters import SloFilterSet
 from slos.objectives.forms import ExclusionForm, ReasonForm, WhatIfForm
 from slos.objectives.tables import SloTable
-from slos.states import SLO_TRANSITIONS, SloState
+from slos.states import SLO_TRANSITIONS, SliKind, SloState
 
 READ = "slos:read"
 SHEET = ["SLO", "Automation", "What", "Formula", "Inputs", "Result"]
@@ -115,7 +115,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "exclusions": [_exclusion(one, now) for one in queries.list_exclusions(slo)[:8]],
         "versions": queries.list_versions(slo)[:8],
         "waiting": approvals.list_waiting("slo", slo.slug, now) if slo.has_waiting else (),
-        "what_if": form,
+        "what_if": form if slo.kind != SliKind.COMPOSITE else None,
         "told": told,
         "may_write": queries.may_write(principal, slo.automation),
         "may_propose": queries.may_propose(principal),
@@ -182,16 +182,15 @@ def _exclude(request: HttpRequest, slo: Slo, values: dict[str, Any]) -> str:
     return "That time is left out." if exclusion.approved_at else "A second person has been asked."
 
 
-def _what_if(request: HttpRequest, slo: Slo, now: datetime) -> tuple[WhatIfForm, str]:
-    """`?target=`: the form, and the answer where something was asked."""
-    form = WhatIfForm(request.GET if "target" in request.GET else None)
-    if not form.is_bound or not form.is_valid() or form.cleaned_data["target"] is None:
-        return form, ""
-    target: Decimal = form.cleaned_data["target"]
-    if not 0 < target < 100:
-        form.add_error("target", "A target is above 0 and below 100.")
-        return form, ""
-    return form, pages.what_if_sentence(slo, target, budgets.what_if(slo, now, target=target))
+def _what_if(request: HttpRequest, slo: Slo, now: datetime) -> tuple[WhatIfForm, list[str]]:
+    """`?target=&threshold_seconds=`: the form, and the answers where something was asked: this window, those before."""
+    is_asked = any(name in request.GET for name in WhatIfForm.base_fields)
+    form = WhatIfForm(request.GET if is_asked else None, slo=slo)
+    if slo.kind == SliKind.COMPOSITE or not form.is_bound or not form.is_valid() or not form.asked():
+        return form, []
+    asked = form.asked()
+    told = [budgets.what_if(slo, now, **asked), *budgets.what_if_before(slo, now, **asked)]
+    return form, pages.what_if_sentences(slo, told, **asked)
 
 
 def _exclusion(one: Any, now: datetime) -> dict[str, Any]:

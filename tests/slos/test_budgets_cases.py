@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from opsportal.errors import InvalidInput
 from opsportal.sweeps.models import BlindSpell
 from slos.budgets import queries
 from slos.budgets.engine.budgets import plain
@@ -402,6 +403,34 @@ def test_another_target_on_the_same_history():
     slow = queries.what_if(slos[2], at(60), threshold_ms=1_000)
     assert slow.bad == slow.valid
     assert queries.what_if(slos[2], at(60), threshold_ms=100_000).bad == queries.budget(slos[2], at(60)).bad
+
+
+def test_another_threshold_leaves_out_what_is_left_out():
+    first_sweep()
+    router = make_automation()
+    slo = make_slo(automation=router, kind="latency", target="95", threshold_seconds=100)
+    other = make_slo(automation=router, target="95")
+    make_runs([a_run(router, ended=at(1) + n * MINUTE, seconds=200 if n < 30 else 50) for n in range(60)])
+    exclude(slo, at(1), at(1.5))
+    sweep(at(3))
+    assert (queries.budget(slo, at(3)).valid, queries.budget(slo, at(3)).bad) == (30, 0)
+    told = queries.what_if(slo, at(3), threshold_ms=40_000)
+    assert (told.valid, told.bad, plain(told.allowed)) == (30, 30, "1.5")
+    assert queries.what_if(slo, at(3), threshold_ms=60_000, target=Decimal(90)).bad == 0
+    with pytest.raises(InvalidInput, match="latency that counts events"):
+        queries.what_if(other, at(3), threshold_ms=40_000)
+
+
+def test_another_target_in_the_windows_before():
+    first_sweep(MONDAY - 21 * DAY)
+    router = make_automation()
+    slo = weekly_downtime(router)
+    for weeks, minutes in ((-14, 60), (-7, 110), (0, 30)):
+        outage(router, MONDAY + weeks * DAY, MONDAY + weeks * DAY + minutes * MINUTE)
+    sweep(at(24))
+    told = [queries.what_if(slo, at(24), target=Decimal(99)), *queries.what_if_before(slo, at(24), target=Decimal(99))]
+    assert [(one.used_minutes, one.state) for one in told[:3]] == [(30, "ok"), (110, "exhausted"), (60, "ok")]
+    assert {plain(one.allowed) for one in told} == {"100.8"}
 
 
 def test_a_composite_is_the_weighted_sum_of_its_parts():

@@ -105,6 +105,10 @@ def test_the_answer_has_the_published_shape(house: House):
     assert (said["name"], said["state"], said["version"]) == ("router-week", "active", 1)
     budget = signed_in(house.leader).get(f"{URL}router-week/budget/").json()
     assert budget["budget"]["total_minutes"] == "50.4"
+    supposed = signed_in(house.leader).get(f"{URL}router-week/budget/?target=99").json()
+    assert (supposed["target"], supposed["budget"]["total_minutes"]) == ("99", "100.8")
+    for query, code in (("target=100", "out_of_range"), ("threshold_seconds=5", "not_applicable")):
+        assert code in signed_in(house.leader).get(f"{URL}router-week/budget/?{query}").content.decode()
 
 
 def test_every_refusal_is_told_at_its_field(house: House):

@@ -99,6 +99,18 @@ def test_another_target_is_tried_on_what_happened(slo: Slo, owner: Person):
         owner, "/slos/router/?target=97"
     )
     assert "above 0 and below 100" in text_of(owner, "/slos/router/?target=100", 400)
+    assert "Still good within" not in text_of(owner, "/slos/router/")
+
+
+def test_another_threshold_is_asked_of_a_latency(slo: Slo, owner: Person):
+    make_slo("quick", automation=slo.automation, kind="latency", target="90", threshold_seconds=60)
+    sweep(clock.now())
+    assert "Still good within" in text_of(owner, "/slos/quick/")
+    page = text_of(owner, "/slos/quick/?target=&threshold_seconds=10")
+    assert "With 10 s this window would be used up: overspent by 900%." in page
+    assert "With 98% and 30 s this window would be used up: 0% of" in text_of(
+        owner, "/slos/quick/?target=98&threshold_seconds=30"
+    )
 
 
 def test_the_causes_of_each_kind_sum_to_the_spend(slo: Slo, owner: Person):
