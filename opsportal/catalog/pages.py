@@ -62,7 +62,7 @@ def get_for_page(slug: str, *, principal: Principal | None, now: datetime) -> An
     """Raises NotFound."""
     frozen = Freeze.objects.in_force(now).covering_outer().order_by("-until", "-id")
     rows = with_standing(Automation.objects.visible_to(principal), now).annotate(
-        **{f"frozen_{name}": Subquery(frozen.values(name)[:1]) for name in ("scope", "until", "reason")},
+        **{f"frozen_{name}": Subquery(frozen.values(name)[:1]) for name in ("id", "scope", "until", "reason")},
         has_parts=Exists(Responsibility.objects.filter(automation=OuterRef("pk"))),
     )
     automation = rows.filter(slug=slug).first() if "\x00" not in slug else None
@@ -141,7 +141,7 @@ def gate_of(automation: Any) -> queries.Gate:
     """What queries.gate() answers to a feature, from the freeze that was read with the row."""
     if automation.frozen_until is None:
         return queries.feature_gate(None)
-    told = {name: getattr(automation, f"frozen_{name}") for name in ("scope", "until", "reason")}
+    told = {name: getattr(automation, f"frozen_{name}") for name in ("id", "scope", "until", "reason")}
     return queries.feature_gate(Freeze(team=automation.team, automation=automation, **told))
 
 

@@ -15,9 +15,11 @@ from opsportal.identity.models import Person
 from opsportal.notify.models import Message
 from opsportal.notify.queries import count_unread, list_messages
 from opsportal.web import words
+from slos.facts import address_of
 from slos.models import Fact
 
 SHOWN, SHOWN_BESIDE = 12, 6
+SHOWN_FACTS, READ_FACTS = 3, 60
 SOON = timedelta(minutes=60)
 
 
@@ -35,6 +37,25 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with one automation now: sentences with the pages that say more; `more` are not shown."""
+
+    name: str
+    url: str
+    facts: list[tuple[Fact, str]]
+    more: int
+    is_mine: bool
+
+    @property
+    def since(self) -> datetime:
+        return min(fact.occurred_at for fact, _ in self.facts)
+
+    @property
+    def is_taken(self) -> bool:
+        return all(fact.claimed_at is not None for fact, _ in self.facts)
+
+
+@dataclass(frozen=True, slots=True)
 class Cockpit:
     """Everything the page shows. `needs` are by deadline, at most SHOWN; `need_count` is all of them."""
 
@@ -47,7 +68,7 @@ class Cockpit:
     late_elsewhere: list[Handoff]
     coming: list[Handoff]
     unread: list[Message]
-    wrong: list[Fact]
+    wrong: list[Trouble]
     now: datetime
 
     @property
@@ -58,12 +79,14 @@ class Cockpit:
     def tone(self) -> str:
         if self.late_count:
             return "bad"
-        return "warn" if self._next_is_soon else "good"
+        return "warn" if self._next_is_soon or self.mine_count else "good"
 
     @property
     def word(self) -> str:
         if self.late_count:
             return f"{self.late_count} late"
+        if self.mine_count:
+            return f"{self.mine_count} in trouble"
         if self.is_idle:
             return "nothing waits"
         return "due soon" if self._next_is_soon else "in time"
@@ -71,8 +94,13 @@ class Cockpit:
     @property
     def sentence(self) -> str:
         """`3 things need you: 1 is late, the next runs out in 4 min.`"""
+        own = words.count(self.mine_count, "automation of yours is", "automations of yours are")
+        return f"{self._waiting} {own} in trouble." if self.mine_count else self._waiting
+
+    @property
+    def _waiting(self) -> str:
         if self.is_idle:
-            return "Nothing needs you right now."
+            return "No timer waits for you." if self.mine_count else "Nothing needs you right now."
         start = f"{words.count(self.need_count, 'thing needs', 'things need')} you"
         parts = [f"{self.late_count} {'is' if self.late_count == 1 else 'are'} late"] if self.late_count else []
         ahead = next((need.deadline for need in self.needs if need.deadline and not need.is_late), None)
@@ -95,6 +123,11 @@ class Cockpit:
     def running_text(self) -> str:
         """`47 running`"""
         return f"{self.counts.running:,} running"
+
+    @property
+    def mine_count(self) -> int:
+        """How many of the automations this person answers for have something wrong with them."""
+        return sum(one.is_mine for one in self.wrong)
 
     @property
     def _next_is_soon(self) -> bool:
@@ -153,12 +186,33 @@ def _coming(person: Person, now: datetime) -> HandoffQuerySet:
     return running.exclude(state=HandoffState.PAUSED).exclude(owner=person).order_by("due_at")
 
 
-def _wrong(person: Person) -> list[Fact]:
-    """What is wrong with automations at this moment, those that most depends on first."""
+def _wrong(person: Person) -> list[Trouble]:
+    """What is wrong with automations at this moment: the person's own first, then those that most depends on."""
     if not person.allows("slos:read"):
         return []
     rows = Fact.objects.visible_to(person).going_on().select_related("automation", "slo", "heartbeat")
-    return list(rows.order_by("automation__tier", "occurred_at")[:SHOWN_BESIDE])
+    by_holder: dict[str, list[Fact]] = {}
+    for fact in rows.order_by("automation__tier", "automation__name", "-occurred_at", "-pk")[:READ_FACTS]:
+        by_holder.setdefault(_holder(fact), []).append(fact)
+    found = [_trouble(facts, person) for facts in by_holder.values()]
+    return sorted(found, key=lambda one: not one.is_mine)[:SHOWN_BESIDE]
+
+
+def _holder(fact: Fact) -> str:
+    return f"automation {fact.automation_id}" if fact.automation_id else f"{fact.slo_id} {fact.heartbeat_id}"
+
+
+def _trouble(facts: list[Fact], person: Person) -> Trouble:
+    first, telemetry = facts[0], person.allows("heartbeats:read")
+    shown = [(fact, address_of(fact, telemetry=telemetry)) for fact in facts[:SHOWN_FACTS]]
+    automation = first.automation
+    return Trouble(
+        name=str(automation or first.slo or first.heartbeat),
+        url=automation.get_absolute_url() if automation else shown[0][1],
+        facts=shown,
+        more=len(facts) - len(shown),
+        is_mine=automation is not None and person.pk in (automation.owner_id, automation.backup_owner_id),
+    )
 
 
 def _beside(handoffs: HandoffQuerySet) -> list[Handoff]:

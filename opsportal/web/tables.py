@@ -47,10 +47,15 @@ class Table(django_tables2.Table):
 
     @property
     def body(self) -> Iterator[tuple[SafeString, list[tuple[SafeString, Any]]]]:
-        """Attributes of each row with its cells. What is the same for a whole column is worked out once."""
-        attributes = [_cell_attributes(column) for column in self.columns]
+        """Attributes of each row with its cells. What is the same for a whole column is worked out once.
+        Cells without a value say so, for narrow screens to leave them out.
+        """
+        blank = self._meta.default
+        filled = [_cell_attributes(column) for column in self.columns]
+        empty = [_cell_attributes(column, "blank") for column in self.columns]
         for row in self.paginated_rows:
-            yield row.attrs.as_html(), list(zip(attributes, row, strict=True))
+            cells = [(empty[at] if cell == blank else filled[at], cell) for at, cell in enumerate(row)]
+            yield row.attrs.as_html(), cells
 
 
 def _head(column: Any) -> Head:
@@ -60,9 +65,10 @@ def _head(column: Any) -> Head:
     return Head(column.header, classes, sorted_as, column.order_by_alias.next if column.orderable else "")
 
 
-def _cell_attributes(column: Any) -> SafeString:
+def _cell_attributes(column: Any, *marks: str) -> SafeString:
     label = strip_tags(str(column.header))
-    return format_html(' class="{}" data-label="{}"', column.attrs["td"].get("class", ""), label)
+    classes = " ".join(filter(None, (column.attrs["td"].get("class", ""), *marks)))
+    return format_html(' class="{}" data-label="{}"', classes, label)
 
 
 def row_id(record: Any) -> str:

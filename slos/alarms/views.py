@@ -71,6 +71,9 @@ class FactTable(tables.Table):
         fields = ("sentence", "kind", "occurred_at", "ended_at", "heard")
         order_by = "-occurred_at"
 
+    def render_sentence(self, value: str) -> SafeString:
+        return ui.in_zone(value)
+
     def render_kind(self, value: str) -> str:
         return KIND_WORDS[FactKind(value)]
 
@@ -78,7 +81,7 @@ class FactTable(tables.Table):
         if record.claimed_by:
             return record.claimed_by
         if record.told_at is not None:
-            return format_html("the owner, {}", ui.when_html(record.told_at, "short"))
+            return format_html("<span>the owner, {}</span>", ui.when_html(record.told_at, "short"))
         return "nobody yet"
 
     def value_heard(self, record: Fact) -> str:

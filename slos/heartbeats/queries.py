@@ -19,7 +19,9 @@ from slos.states import HeartbeatKind, HeartbeatStatus
 
 def list_heartbeats(principal: Any) -> HeartbeatQuerySet:
     """The heartbeats a principal may see, each with `run_until`."""
-    return Heartbeat.objects.visible_to(principal).with_runs().select_related("automation", "team", "integration")
+    return (
+        Heartbeat.objects.visible_to(principal).with_runs().select_related("automation__owner", "team", "integration")
+    )
 
 
 def get_heartbeat(slug: str, principal: Any) -> Heartbeat:

@@ -72,11 +72,12 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "zones": (heartbeat.timezone, timezone.get_current_timezone_name()),
         "strip": _strip(pings),
         "pings": [
-            (one, words.PING_WORDS.get(one.kind, one.kind), words.PING_TONES.get(one.kind, "")) for one in pings[:15]
+            (one, words.PING_WORDS.get(one.kind, one.kind), words.PING_TONES.get(one.kind, "")) for one in pings[:10]
         ],
         "flips": [_change(flip) for flip in flips[:15]],
         "facts": _facts(heartbeat),
         "may_write": may_write,
+        "may_see_runs": _may(request, "runs:read"),
         "url": url if may_write else "",
         "calls": _calls(url) if may_write else [],
         "is_paused": heartbeat.status == HeartbeatStatus.PAUSED,
@@ -205,11 +206,15 @@ def _may(request: HttpRequest, scope: str) -> bool:
 
 def _figures(heartbeat: Heartbeat, status: HeartbeatStatus, now: datetime) -> list[dict[str, Any]]:
     last, due = heartbeat.last_ping_at, heartbeat.due_at
-    waits = status not in (HeartbeatStatus.DOWN, HeartbeatStatus.PAUSED) and due is not None
+    waits = status != HeartbeatStatus.PAUSED and due is not None
     took = heartbeat.last_duration_ms
     return [
         {"label": "Last ping", "value": web_words.ago(last, now) if last else "never"},
-        {"label": "Next ping", "value": web_words.due(due, now) if waits and due else "not expected"},
+        {
+            "label": "Next ping",
+            "value": web_words.due(due, now) if waits and due else "not expected",
+            "tone": words.TONES[status] if status in (HeartbeatStatus.DOWN, HeartbeatStatus.LATE) else "",
+        },
         {"label": "Grace", "value": words.span(heartbeat.grace_seconds)},
         {"label": "Last run took", "value": "–" if took is None else web_words.duration(took / 1000)},
     ]

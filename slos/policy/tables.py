@@ -4,9 +4,13 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 
+from opsportal.catalog.models import Automation
+from opsportal.identity.actors import principal_of
 from opsportal.web import filters, tables
+from opsportal.web.forms import DateField
 from slos.models import Decision, Policy, Standing
 from slos.policy import words
 from slos.policy.rules import Verdict
@@ -31,15 +35,25 @@ class DecisionTable(tables.Table):
     verdict = tables.BadgeColumn(tone=tone_of, word=word_of)
     automation = tables.Column()
     rule = tables.Column()
-    day = tables.Column()
+    day = tables.Column(attrs={"td": {"class": "nowrap"}})
     at = tables.WhenColumn(verbose_name="Decided")
 
     class Meta:
         order_by = ("-at",)
 
 
+def _visible(request: HttpRequest | None) -> QuerySet[Automation]:
+    return Automation.objects.visible_to(principal_of(request)) if request else Automation.objects.none()
+
+
+class DayFilter(django_filters.Filter):
+    field_class = DateField
+
+
 class DecisionFilter(filters.FilterSet):
-    automation = django_filters.CharFilter(field_name="automation__slug", label="Automation (slug)")
+    automation = django_filters.ModelChoiceFilter(
+        queryset=_visible, to_field_name="slug", empty_label="Any", label="Automation"
+    )
     verdict = django_filters.ChoiceFilter(choices=WORDS, empty_label="Any", method="by_verdict")
     rule = django_filters.CharFilter(field_name="rule", label="Rule")
     policy = django_filters.ModelChoiceFilter(
@@ -47,8 +61,9 @@ class DecisionFilter(filters.FilterSet):
         field_name="policy_version__policy",
         to_field_name="slug",
         empty_label="Any",
+        label="Policy",
     )
-    day = django_filters.DateFilter(field_name="day", label="Day")
+    day = DayFilter(field_name="day", label="Day")
 
     class Meta:
         model = Decision

@@ -28,10 +28,11 @@ from slos.policy import operations, overrides, queries, tables, words
 from slos.policy.engine import spell
 from slos.policy.forms import CommitmentForm, DryRunForm, OverrideForm
 from slos.policy.rules import Verdict, rules_of
-from slos.policy.scope import check_may_cover, other_freezes
+from slos.policy.scope import check_may_cover, covered_automations, other_freezes
 
 NEWEST = 8
 SHOWN_ROWS = 300
+SHOWN_COVERED = 12
 STATES = {
     "in_force": ("in force", "bad"),
     "overridden": ("set aside", "warn"),
@@ -52,6 +53,9 @@ def policy_page(request: HttpRequest) -> HttpResponseBase:
         _Shown(freeze, words.scope_of(freeze), *STATES["overridden" if freeze.is_set_aside else "in_force"])
         for freeze in queries.standing_freezes(principal, now)
     ]
+    by_scope: dict[str, list[_Shown]] = {}
+    for one in freezes:
+        by_scope.setdefault(one.scope, []).append(one)
     decisions = queries.list_decisions(principal).exclude(verdict=Verdict.NONE)[:NEWEST]
     return list_page(
         request,
@@ -63,7 +67,7 @@ def policy_page(request: HttpRequest) -> HttpResponseBase:
         csv_name="policy-standings",
         context={
             "policies": shown,
-            "freezes": freezes,
+            "freezes": list(by_scope.items()),
             "decisions": [
                 (one, words.VERDICTS[Verdict(one.verdict)], tables.tone_of(one.verdict)) for one in decisions
             ],
@@ -135,14 +139,11 @@ def decision_page(request: HttpRequest, key: int) -> HttpResponse:
         "badge": words.VERDICTS[Verdict(decision.verdict)],
         "tone": tables.tone_of(decision.verdict),
         "rule": words.rule(queries.rule_at(version.definition, decision.rule)),
-        "readings": decision.inputs.get("readings", []),
-        "evidence": [
-            (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
-            for name, value in decision.evidence.items()
-            if name != "streak" and value not in (None, [])
-        ],
+        "readings": words.readings(decision.inputs),
+        "evidence": words.evidence(decision.evidence, counts_time=decision.inputs["counts_time"]),
         "target": spell(Fraction(decision.inputs["target"])),
-        "streak": decision.evidence.get("streak", []),
+        "streak": words.streak(decision.evidence, counts_time=decision.inputs["counts_time"]),
+        "counted": "Measured" if decision.inputs["counts_time"] else "Counted",
         "same": queries.replays(decision),
     }
     return render(request, "slos/policy_decision.html", context)
@@ -231,6 +232,8 @@ def _freeze_page(
         "sentence": freeze.reason,
         "stands": stands,
         "others": other_freezes(freeze, now) if stands else [],
+        "covered": list(covered_automations(freeze).order_by("name")[: SHOWN_COVERED + 1]) if stands else [],
+        "shown_covered": SHOWN_COVERED,
         "waiting": approvals.list_waiting("freeze", str(freeze.pk), now),
         "decisions": freeze.decisions.select_related("slo").order_by("day", "pk")[:60],
         "override_form": override_form or OverrideForm(),

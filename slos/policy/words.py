@@ -101,7 +101,7 @@ def _told_days(evidence: dict[str, Any], fired: bool) -> str:
     days, needed = evidence["streak"], evidence["days"]
     if not days:
         return f"the last complete day burnt at {evidence['above']} or less"
-    shown = ", ".join(f"{one['burn']} on {_date(one['from'])}" for one in days[-5:])
+    shown = ", ".join(f"{_rate(one['burn'], evidence['above'])} on {_date(one['from'])}" for one in days[-5:])
     count = words.count(len(days), "complete day")
     return f"{count} in a row above a burn of {evidence['above']} ({shown})" + (
         "" if fired else f", {needed} are needed"
@@ -110,7 +110,8 @@ def _told_days(evidence: dict[str, Any], fired: bool) -> str:
 
 def _told_span(evidence: dict[str, Any], fired: bool) -> str:
     is_above = "above" if fired else "not above"
-    return f"a burn of {evidence['burn']} over {words.count(evidence['days'], 'day')}, {is_above} {evidence['above']}"
+    burn, span = _rate(evidence["burn"], evidence["above"]), words.count(evidence["days"], "day")
+    return f"a burn of {burn} over {span}, {is_above} {evidence['above']}"
 
 
 def _told_weeks(evidence: dict[str, Any], fired: bool) -> str:
@@ -129,6 +130,80 @@ def _no_data(evidence: dict[str, Any]) -> str:
         return f"{evidence['events']} of {evidence['needed']} events that a verdict needs"
     data = str(evidence.get("data", "no data"))
     return "no data on this day" if data == engine.NONE_THAT_DAY else data
+
+
+EVIDENCE = {
+    "above": "Acts above a burn of",
+    "below": "Acts below a burn of",
+    "days": "Days it asks for",
+    "weeks": "Weeks it asks for",
+    "valid": "Counted",
+    "burn": "Burn found",
+    "newest": "Burn in the newest week",
+    "gaps": "Days without data",
+    "data": "Data",
+    "events": "Events",
+    "needed": "Needed",
+    "used_minutes": "Downtime used, minutes",
+    "allowed_minutes": "Downtime allowed, minutes",
+}
+
+
+def evidence(found: dict[str, Any], *, counts_time: bool) -> list[tuple[str, str]]:
+    """What a verdict rests on, besides the days or weeks that count."""
+    told = [(name, value) for name, value in found.items() if name != "streak" and value not in (None, [])]
+    return [
+        (EVIDENCE.get(name, name.replace("_", " ").capitalize()), _value(name, value, counts_time))
+        for name, value in told
+    ]
+
+
+def _value(name: str, value: Any, counts_time: bool) -> str:
+    if name in ("bad", "valid"):
+        return amount(value, counts_time=counts_time)
+    if isinstance(value, list):
+        return ", ".join(map(_date, value))
+    return _date(value) if name in ("from", "new_unit") else str(value)
+
+
+def amount(value: int, *, counts_time: bool) -> str:
+    """Of what is counted: seconds as a length, events as a number."""
+    return _length(value) if counts_time else f"{value:,}"
+
+
+def _length(seconds: int) -> str:
+    """In words where these leave nothing out."""
+    if not seconds:
+        return "–"
+    is_whole = seconds % words.HOUR == 0 or (seconds < words.DAY and seconds % words.MINUTE == 0)
+    return words.duration(seconds) if is_whole else f"{seconds:,} s"
+
+
+def streak(found: dict[str, Any], *, counts_time: bool) -> list[tuple[str, str, str, str]]:
+    """The days or weeks that count: when, burn, bad, of how much."""
+    return [
+        (
+            one["from"],
+            one["burn"],
+            amount(one["bad"], counts_time=counts_time),
+            amount(one["valid"], counts_time=counts_time),
+        )
+        for one in found.get("streak", [])
+    ]
+
+
+def readings(inputs: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Everything a rule looked at: when, counted, bad, and what was not seen, left out, and how long it was."""
+    is_time = inputs["counts_time"]
+    return [
+        (
+            first,
+            amount(valid, counts_time=is_time),
+            amount(bad, counts_time=is_time),
+            *map(_length, rest),
+        )
+        for first, valid, bad, *rest in inputs.get("readings", [])
+    ]
 
 
 def freeze_reason(sentence: str) -> str:
@@ -150,6 +225,12 @@ def others(found: Iterable[tuple[Freeze, int]]) -> list[str]:
         f"until {words.utc(one.until)}."
         for one, count in found
     ]
+
+
+def _rate(burn: str, limit: str) -> str:
+    """Two places, and all of them where two would read like the limit itself."""
+    rounded = f"{float(burn):.2f}".rstrip("0").rstrip(".")
+    return burn if rounded == limit else rounded
 
 
 def _percent(number: str) -> str:

@@ -78,8 +78,10 @@ def test_the_page_tells_what_is_missing_and_what_happened(ops_lead: Client):
 
 def test_the_page_shows_a_freeze(ops_lead: Client):
     make_automation("lead-router")
-    make_freeze(now=clock.now())
-    assert "Changes to all automations are frozen until" in ops_lead.get("/automations/lead-router/").content.decode()
+    freeze = make_freeze(now=clock.now())
+    page = ops_lead.get("/automations/lead-router/").content.decode()
+    assert "New features and experiments are frozen until" in page
+    assert f'href="/policy/freezes/{freeze.pk}/"' in page
 
 
 def test_hostile_text_is_text(ops_lead: Client):

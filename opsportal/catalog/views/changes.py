@@ -30,7 +30,7 @@ def changes_page(request: HttpRequest, slug: str) -> HttpResponse:
         "released": [each for each in releases if each.released_at is not None],
         "switches": list(automation.switches.all()),
         "gate": gate,
-        "sentence": gate.reason,
+        "sentence": "" if gate.freeze else gate.reason,
         "now": now,
         "may_edit": queries.may_edit(automation, principal),
         "may_operate": queries.may_operate(automation, principal, now),

@@ -1,14 +1,15 @@
 """The tags of our pages: `{% load ui %}`. Every one escapes what it is given."""
 
+import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django import template
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from opsportal import clock
@@ -17,6 +18,8 @@ from opsportal.web import words
 register = template.Library()
 
 TONES = ("good", "warn", "bad", "calm")
+# As words.utc() and isoformat() write them into sentences that are kept.
+INSTANT = re.compile(r"\b(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d) UTC)?\b")
 
 
 @register.simple_tag
@@ -59,7 +62,7 @@ def duration(seconds: float | None) -> SafeString:
 def figure(label: str, value: object, note: object = "", tone: str = "", url: str = "") -> SafeString:
     """One of at most four numbers of a page, inside `<dl class="figures">`; `url` is where it comes from."""
     shape = icon(f"tone-{tone}") if tone in TONES else ""
-    note_html = format_html('<dd class="note">{}</dd>', note) if note else ""
+    note_html = format_html('<dd class="note">{}</dd>', in_zone(note)) if note else ""
     value = format_html('<a href="{}">{}</a>', url, value) if url else value
     return format_html(
         '<div class="figure {}"><dt>{}</dt><dd class="value">{}{}</dd>{}</div>', tone, label, shape, value, note_html
@@ -141,6 +144,29 @@ def counted(number: int, nouns: str) -> str:
 def message_tone(level_tag: str) -> str:
     """The tone of a flashed message."""
     return {"success": "good", "warning": "warn", "error": "bad"}.get(level_tag, "calm")
+
+
+@register.filter
+def in_zone(sentence: object) -> SafeString:
+    """A kept sentence with its instants in the person's zone, as everywhere else; days as `15 Nov`."""
+    text, parts, at = str(sentence), [], 0
+    if isinstance(sentence, SafeString):
+        return sentence
+    for found in INSTANT.finditer(text):
+        parts += [text[at : found.start()], _told_there(found)]
+        at = found.end()
+    return format_html_join("", "{}", ((part,) for part in (*parts, text[at:])))
+
+
+def _told_there(found: re.Match[str]) -> str:
+    try:
+        if found[2]:
+            return when_html(datetime.fromisoformat(f"{found[1]} {found[2]}").replace(tzinfo=UTC), "absolute")
+        day = date.fromisoformat(found[1])
+    except ValueError:
+        return found[0]
+    year = "" if day.year == clock.now().year else f" {day.year}"
+    return f"{day.day} {day:%b}{year}"
 
 
 def when_html(instant: datetime | None, style: str = "both", now: datetime | None = None) -> SafeString:
