@@ -152,6 +152,7 @@ class Executive:
     failing: list[Failing]
     worst: list[tuple[Slo, Decimal]]
     lines: list[Line]
+    currency: str  # of every cost; blank where automations differ
 
 
 def executive(principal: Principal | None, at: datetime) -> Executive:
@@ -167,7 +168,12 @@ def executive(principal: Principal | None, at: datetime) -> Executive:
         failing=_failing(automations, at),
         worst=_worst_burn(slos, judged),
         lines=_lines(slos, judged, [], at),
+        currency=_one_of({one.currency for one in automations}),
     )
+
+
+def _one_of(currencies: set[str]) -> str:
+    return currencies.pop() if len(currencies) == 1 else ""
 
 
 def _failing(automations: Sequence[Automation], at: datetime) -> list[Failing]:

@@ -31,6 +31,7 @@ from slos.reports.queries import Line
 from slos.states import BudgetState
 
 LINES = 60  # on one page
+SEEN_AT_ONCE = 6
 DEBUGGED = 25
 
 
@@ -96,12 +97,13 @@ def executive_page(request: HttpRequest) -> HttpResponse:
         "figures": _figures(found, states),
         "success": charts.line(
             "Runs that succeeded, by week",
-            [charts.Series("succeeded", [charts.Point(_noon(week.first), week.ratio) for week in found.weeks])],
+            [charts.Series("succeeded", [charts.Point(_midnight(week.first), week.ratio) for week in found.weeks])],
             text=lambda share: f"{share:.1%}",
             high=1,
         ),
         "cost": charts.bars(
-            "Cost by week", [charts.Bar(words.day(_noon(week.first)), float(week.cost)) for week in found.weeks]
+            f"Cost by week{', ' + found.currency if found.currency else ''}",
+            [charts.Bar(f"{week.first.day} {week.first:%b}", float(week.cost)) for week in found.weeks],
         ),
         "has_cost": any(week.cost for week in found.weeks),
         "has_runs": any(week.ratio is not None for week in found.weeks),
@@ -160,10 +162,8 @@ def _budgets(principal: Principal, now: datetime, page: str) -> dict[str, Any]:
     return {
         "at": now,
         "page": shown,
-        "worst": [line for line in lines if line.budget.state in (BudgetState.EXHAUSTED, BudgetState.AT_RISK)][:3],
-        "turns": [
-            (turn.decision, policy_words.VERDICTS[turn.verdict], policy_words.TONES[turn.verdict]) for turn in turns
-        ],
+        "worst": _worst(lines),
+        "turns": _turns(turns),
         "badge": f"{used_up} used up" if used_up else ("all within budget" if lines else "nothing is promised yet"),
         "tone": "bad" if used_up else "good",
         "sentence": _sentence(lines, states),
@@ -174,12 +174,46 @@ def _budgets(principal: Principal, now: datetime, page: str) -> dict[str, Any]:
 def _sentence(lines: list[Line], states: list[BudgetState]) -> str:
     if not lines:
         return "No workflow has a target yet."
-    fine, low = states.count(BudgetState.OK), states.count(BudgetState.AT_RISK)
+    used_up, low = states.count(BudgetState.EXHAUSTED), states.count(BudgetState.AT_RISK)
     frozen = sum(1 for line in lines if line.frozen)
-    parts = [f"{fine} of {web.count(len(lines), 'workflow')} have room to fail and to change"]
-    parts += [f"{low} run low"] if low else []
+    all_of = web.count(len(lines), "workflow")
+    if used_up:
+        parts = [f"{used_up} of {all_of} {'has' if used_up == 1 else 'have'} used up what {_it(used_up)} may fail"]
+    else:
+        parts = [f"None of {all_of} has used up what it may fail"]
+    parts += [f"{low} {'runs' if low == 1 else 'run'} low"] if low else []
     parts += [f"new features wait for {frozen}"] if frozen else []
-    return f"{', '.join(parts)}."
+    return f"{'; '.join(parts)}."
+
+
+def _it(count: int) -> str:
+    return "it" if count == 1 else "they"
+
+
+def _worst(lines: list[Line]) -> list[Line]:
+    """The three that stand worst, where there are so many workflows that one has to look for them."""
+    if len(lines) <= SEEN_AT_ONCE:
+        return []
+    return [line for line in lines if line.budget.state in (BudgetState.EXHAUSTED, BudgetState.AT_RISK)][:3]
+
+
+def _turns(found: list[queries.Turn]) -> list[dict[str, Any]]:
+    """What was decided of a workflow on a day, once, with the targets it was decided by."""
+    by_what: dict[tuple[Any, ...], list[Any]] = {}
+    for turn in found:
+        decision = turn.decision
+        by_what.setdefault((decision.day, decision.automation, turn.verdict), []).append(decision)
+    return [
+        {
+            "day": day,
+            "automation": automation,
+            "word": policy_words.VERDICTS[verdict],
+            "tone": policy_words.TONES[verdict],
+            "follows": words.FOLLOWS[verdict],
+            "decisions": decisions,
+        }
+        for (day, automation, verdict), decisions in by_what.items()
+    ]
 
 
 def _verdict_counts(states: list[BudgetState]) -> list[tuple[str, int, str, str]]:
@@ -226,7 +260,8 @@ def _figures(found: queries.Executive, states: list[BudgetState]) -> list[tuple[
         ("Budgets used up", str(states.count(BudgetState.EXHAUSTED)), f"of {len(states)} workflows", ""),
     ]
     if found.now.cost or found.before.cost:
-        figures.append(("Cost", f"{found.now.cost:,.2f}", f"{found.before.cost:,.2f} in the 28 days before", ""))
+        cost = f"{found.now.cost:,.2f} {found.currency}".rstrip()
+        figures.append(("Cost, 28 days", cost, f"{found.before.cost:,.2f} in the 28 days before", ""))
     return figures
 
 
@@ -234,8 +269,8 @@ def _percent(ratio: float) -> str:
     return f"{ratio:.2%}"
 
 
-def _noon(day: date) -> datetime:
-    return datetime.combine(day, time(12), UTC)
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _debug_sentence(failing: int, failed: int) -> str:

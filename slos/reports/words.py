@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from slos.budgets.engine import Budget
 from slos.models import Slo
+from slos.policy.rules import Verdict
 from slos.states import BudgetState
 
 VERDICTS = {
@@ -12,6 +13,14 @@ VERDICTS = {
     BudgetState.AT_RISK: ("running low", "warn"),
     BudgetState.OK: ("fine", "good"),
     BudgetState.NO_DATA: ("no data", "calm"),
+}
+
+FOLLOWS = {
+    Verdict.FREEZE: "new features wait, because it fails more than it may",
+    Verdict.REVIEW: "leadership looks at it, because it fails far faster than its budget lasts",
+    Verdict.EXPERIMENT_ALLOWED: "experiments are allowed, because it has been healthy for weeks",
+    Verdict.FREEZE_ENDED: "new features go ahead again",
+    Verdict.NONE: "nothing follows",
 }
 
 
@@ -26,8 +35,13 @@ def _allowed(slo: Slo, budget: Budget) -> str:
     window = window_words(slo)
     if budget.counts_time:
         return f"It may fail for {_minutes(budget.total_minutes)} {window}; {_minutes(budget.used_minutes)} are used."
-    allowed = short(budget.allowed)
-    return f"It may fail {allowed} times {window}; it has failed {budget.bad:,} times."
+    allowed = int(budget.allowed or 0)  # half a failure cannot happen
+    may = f"It may fail {_times(allowed)}" if allowed else "It may not fail once"
+    return f"{may} {window}; it has failed {_times(budget.bad)}."
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
 
 
 def _lasts(slo: Slo, budget: Budget) -> str:
