@@ -1,6 +1,7 @@
 """Pages of facts: what is wrong now and was, and how an automation is watched."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -91,18 +92,29 @@ class FactTable(tables.Table):
 class WatchForm(web.Form):
     watches_volume = forms.BooleanField(label="Watch how often it runs", required=False)
     volume_rule = forms.ChoiceField(
-        label="An hour is unusual by",
-        choices=[("test", "chance"), ("factor", "the factor"), ("both", "chance and the factor")],
-        help_text="Chance: too far from the same hour of six weeks. The factor: so many times more or less than usual.",
+        label="An hour is unusual",
+        choices=[
+            ("test", "when chance hardly explains the difference"),
+            ("factor", "when it has so many times more or fewer runs"),
+            ("both", "only when both hold"),
+        ],
+        help_text="Compared with the same hour of the last six weeks.",
     )
-    volume_factor = forms.DecimalField(label="The factor", max_digits=6, decimal_places=2)
+    volume_factor = forms.DecimalField(
+        label="So many times", max_digits=6, decimal_places=2, help_text="3: three times as many runs, or a third."
+    )
     watches_drift = forms.BooleanField(label="Watch whether errors creep up", required=False)
-    drift_factor = forms.DecimalField(label="Look for errors that rise by the factor", max_digits=6, decimal_places=2)
-    false_alarms_per_year = forms.DecimalField(
-        label="False alarms a year that are worth it",
+    drift_factor = forms.DecimalField(
+        label="How much more often it has to fail",
         max_digits=6,
         decimal_places=2,
-        help_text="Of each test, when nothing is wrong. Fewer make it slower to notice.",
+        help_text="2: twice as often as was usual. A lower number notices smaller changes, later.",
+    )
+    false_alarms_per_year = forms.DecimalField(
+        label="False alarms a year you accept",
+        max_digits=6,
+        decimal_places=2,
+        help_text="Of each of the two, while nothing is wrong. With fewer it takes longer to notice.",
     )
     reason = forms.CharField(label="Why", max_length=240, required=False)
 
@@ -138,7 +150,7 @@ def watch(request: HttpRequest, slug: str) -> HttpResponse:
     if not may_write(principal, automation):
         raise PermissionDenied("An ops lead or its owner sets how it is watched.")
     present = queries.get_watch(automation)
-    initial = {name: getattr(present, name) for name in operations.FIELDS}
+    initial = {name: _plain(getattr(present, name)) for name in operations.FIELDS}
     form = WatchForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = dict(form.cleaned_data)
@@ -152,12 +164,17 @@ def watch(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect(f"/automations/{automation.slug}/")
     context = {
         "title": f"How {automation} is watched",
-        "sentence": "Burn alerts are set at each SLO. This is about volume and slow drift.",
+        "sentence": "How often it runs, and whether errors creep up slowly. Burn alerts are set at each SLO.",
         "back_url": f"/automations/{automation.slug}/",
         "back_label": automation.name,
         "form": form,
     }
     return render(request, "slos/alarms_watch.html", context, status=422 if form.errors else 200)
+
+
+def _plain(value: Any) -> Any:
+    """3 rather than 3.00."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 
 def panel(request: HttpRequest, automation: Automation, now: datetime) -> dict[str, Any] | None:

@@ -39,21 +39,26 @@ def figures_page(request: HttpRequest, slug: str) -> HttpResponse:
     now = clock.now()
     found = figures(automation, now - SPAN, now)
     context = {
-        "title": f"Figures of {automation.name}",
+        "title": f"Figures of {automation.name}, 30 days",
         "sentence": _sentence(found.results, found.counts.total),
         "back_url": automation.get_absolute_url(),
         "back_label": automation.name,
-        "rows": [(one, LABELS[one.name], shown(one), _target(one), WORDS[one.is_met]) for one in found.results],
+        "rows": [
+            (one, LABELS[one.name], shown(one, automation.currency), _target(one), WORDS[one.is_met])
+            for one in found.results
+        ],
+        "automation": automation,
+        "since": (now - SPAN).date().isoformat(),
         "runs": found.counts.total,
-        "tags": [(one, plain(one.cost)) for one in found.cost_by_tag],
+        "tags": [(one, f"{plain(one.cost)} {automation.currency}") for one in found.cost_by_tag],
         "versions": mixed_versions(automation, now),
         "looked_at": found.looked_at,
     }
     return render(request, "slos/budgets_figures.html", context)
 
 
-def shown(figure: Figure) -> str:
-    """A value as people read it."""
+def shown(figure: Figure, currency: str = "") -> str:
+    """A value as people read it, with its unit."""
     if figure.value is None:
         return "–"
     if figure.unit == "ratio":
@@ -61,7 +66,8 @@ def shown(figure: Figure) -> str:
     if figure.unit == "seconds":
         small = figure.value < 60
         return f"{figure.value.quantize(Decimal('0.1'))} s" if small else words.duration(float(figure.value))
-    return plain(figure.value.quantize(Decimal("0.0001")))
+    number = plain(figure.value.quantize(Decimal("0.0001")))
+    return f"{number} {currency}" if currency and figure.name == "cost_per_run" else number
 
 
 def percent(share: Decimal) -> str:

@@ -37,7 +37,7 @@ class HeartbeatForm(forms.ModelForm[Heartbeat]):
 
     timezone = django_forms.ChoiceField(label="Time zone", choices=[(name, name) for name in sorted(ZONES)])
     timeout_seconds = django_forms.IntegerField(
-        label="Every so many seconds", help_text="3600 is an hour, 86400 a day. Without meaning for schedules.", **SPAN
+        label="Every so many seconds", help_text="3600 is an hour, 86400 a day.", **SPAN
     )
     grace_seconds = django_forms.IntegerField(
         label="Grace in seconds", help_text="How late a ping may be before it counts as an outage.", **SPAN
@@ -74,6 +74,18 @@ class HeartbeatForm(forms.ModelForm[Heartbeat]):
             "schedule": django_forms.Textarea(attrs={"rows": 2}),
             "description": django_forms.Textarea(attrs={"rows": 3}),
         }
+
+    GROUPS = (
+        ("What it is", ("name", "automation", "team", "tags", "description")),
+        ("When a ping is expected", ("kind", "timeout_seconds", "schedule", "timezone", "grace_seconds")),
+        (
+            "What else counts as trouble",
+            ("max_runtime_seconds", "start_deadline_seconds", "min_items", "max_pings_per_hour", "manual_resume"),
+        ),
+    )
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [{"title": title, "fields": [self[name] for name in names]} for title, names in self.GROUPS]
 
     def __init__(self, *args: Any, person: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -95,7 +95,7 @@ def create(request: HttpRequest) -> HttpResponse:
     def save() -> Heartbeat:
         return operations.create_heartbeat(values=form.values(), actor=actor_of(request), now=clock.now())
 
-    return _editor(request, form, save, "New heartbeat", reverse("heartbeats:list"))
+    return _editor(request, form, save, "New heartbeat", (reverse("heartbeats:list"), "Heartbeats"))
 
 
 @scope_required("heartbeats:write")
@@ -107,7 +107,9 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     def save() -> Heartbeat:
         return operations.change_heartbeat(heartbeat, values=form.values(), actor=actor_of(request), now=clock.now())
 
-    return _editor(request, form, save, f"Change {heartbeat}", reverse("heartbeats:detail", args=[slug]))
+    return _editor(
+        request, form, save, f"Change {heartbeat}", (reverse("heartbeats:detail", args=[slug]), str(heartbeat))
+    )
 
 
 @scope_required("heartbeats:write")
@@ -168,7 +170,7 @@ def panel(request: HttpRequest, automation: Automation, now: datetime) -> dict[s
 # --- parts ---
 
 
-def _editor(request: HttpRequest, form: HeartbeatForm, save: Any, title: str, back: str) -> HttpResponse:
+def _editor(request: HttpRequest, form: HeartbeatForm, save: Any, title: str, back: tuple[str, str]) -> HttpResponse:
     """The form; “Show the next times” answers it again with what it would mean, and saves nothing."""
     preview: list[dict[str, str]] = []
     if request.method == "POST" and form.is_valid():
@@ -185,7 +187,8 @@ def _editor(request: HttpRequest, form: HeartbeatForm, save: Any, title: str, ba
     context = {
         "form": form,
         "title": title,
-        "back_url": back,
+        "back_url": back[0],
+        "back_label": back[1],
         "preview": preview,
         "zones": (form["timezone"].value(), timezone.get_current_timezone_name()),
     }

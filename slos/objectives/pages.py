@@ -105,18 +105,18 @@ def figures(slo: Slo, budget: Budget) -> list[Figure]:
     ]
 
 
-def picture(points: Iterable[Point], zone: tzinfo) -> charts.Chart:
-    """The burn-down with the lines where it is at risk and used up."""
+def picture(points: Iterable[Point], zone: tzinfo, of: str = "") -> charts.Chart:
+    """The burn-down with the lines where it is at risk and used up; `of` names it among others."""
     drawn = [charts.Point(one.at, None if one.remaining is None else float(one.remaining) * 100) for one in points]
     is_far_below = min((one.y for one in drawn if one.y is not None), default=0.0) < -150
     limits = [(0.0, "used up")] if is_far_below else [(AT_RISK * 100, "at risk"), (0.0, "used up")]
     return charts.line(
-        "Error budget left in this window",
+        f"{of}: error budget left" if of else "Error budget left in this window",
         [charts.Series("Left", drawn)],
         low=0,
         high=100,
         limits=limits,
-        text=lambda value: f"{value:.4g}%",
+        text=lambda value: f"{value:.4g}%".replace("-", "−"),
         zone=zone,
     )
 

@@ -232,8 +232,7 @@ def panel(request: HttpRequest, automation: Any, now: datetime) -> dict[str, Any
     zone = ZoneInfo(timezone.get_current_timezone_name())
     return {
         "rows": [(slo, one, pages.verdict(one), pages.left_in_words(one)) for slo, one in rows],
-        "picture": pages.picture(budgets.burndown(worst[0], now), zone) if worst else None,
-        "worst": worst[0] if worst else None,
+        "picture": pages.picture(budgets.burndown(worst[0], now), zone, worst[0].name) if worst else None,
         "may_write": queries.may_write(principal_of(request), automation),
         "new_url": f"{reverse('slos:create')}?automation={automation.slug}",
     }

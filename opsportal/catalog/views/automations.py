@@ -102,11 +102,21 @@ def automation_edit(request: HttpRequest, slug: str) -> HttpResponse:
         operations.change_automation(automation, values=values, **options, **who)
         return ""
 
-    notes = "Its tier is agreed by two people: propose another one." if "tier" not in form.fields else ""
+    notes = "Its tier is agreed by two people." if "tier" not in form.fields else ""
     tier_url = reverse("catalog:tier", args=[slug]) if notes else ""
     back = reverse("catalog:automation", args=[slug])
     title = f"Change {automation.name}"
-    return form_page(request, form, change, title=title, back_url=back, notes=notes, notes_url=tier_url)
+    return form_page(
+        request,
+        form,
+        change,
+        title=title,
+        back_url=back,
+        back_label=automation.name,
+        notes=notes,
+        notes_url=tier_url,
+        notes_label="Propose another tier",
+    )
 
 
 @scope_required("catalog:read")
