@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from opsportal.catalog.engine.n8n import read_export
 from opsportal.catalog.models import Automation
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
@@ -47,6 +48,21 @@ def test_each_kit_is_loaded_with_the_portals_address_and_without_a_secret(kit, s
     for node in workflow["nodes"]:
         for credential in node.get("credentials", {}).values():
             assert set(credential) == {"id", "name"}
+
+
+def test_the_portal_itself_finds_no_fault_with_its_kits(settings):
+    """But for what is meant so: a sign of life that fails stops no work, and who calls handles errors."""
+    settings.BASE_URL = "https://ops.example.com"
+    found = {}
+    for kit in KITS:
+        text = signed_in(make_person()).get(f"/kits/{kit.slug}.json").content
+        (read,) = read_export(json.loads(text))
+        found[kit.slug] = sorted({finding["code"] for finding in read.findings})
+    assert found == {
+        "n8n-report-failures": [],
+        "n8n-report-a-run": ["no_error_workflow"],
+        "n8n-example": ["swallowed_error"],
+    }
 
 
 def test_there_is_a_kit_for_every_file_and_no_other():
