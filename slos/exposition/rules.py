@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+
 from slos.exposition.metrics import labels_of
 from slos.models import Slo
 from slos.objectives import thresholds
@@ -181,10 +183,15 @@ def alert_labels(one: Naming, severity: str) -> dict[str, str]:
 
 
 def alert_annotations(one: Naming, severity: str) -> dict[str, str]:
+    """What happens, and where to go on from there: the page of the SLO, and the runbook that the catalogue names."""
     alerts = [alert for alert in thresholds.of(one.slo).alerts if alert.severity == severity]
+    links = one.slo.automation.links if one.slo.automation else []
+    runbook = next((link["url"] for link in links if link.get("kind") == "runbook"), "")
     return {
         "summary": f"{one.slo.name} spends its error budget too fast.",
         "description": f"Fires at {'; or at '.join(alert.in_words for alert in alerts)}, as the portal itself does.",
+        "dashboard_url": f"{settings.BASE_URL}{one.slo.get_absolute_url()}",
+        **({"runbook_url": runbook} if runbook else {}),
     }
 
 

@@ -8,6 +8,7 @@ import yaml
 from django.core.management import CommandError, call_command
 
 from slos.exposition import rules
+from slos.models import Slo
 from tests.factories.budgets import weekly_downtime
 from tests.factories.catalog import make_automation
 from tests.factories.objectives import make_slo
@@ -66,6 +67,20 @@ def test_a_weekly_slo_has_the_weeks_thresholds(slos, tmp_path: Path):
     assert ">= 0.014" in ticket["expr"]
     assert page["labels"]["severity"] == "page"
     assert "increase(opsportal_slo_bad_total" not in page["expr"]  # seconds, not events
+
+
+def test_an_alert_leads_to_the_portal_and_to_the_runbook(slos, tmp_path: Path, settings):
+    settings.BASE_URL = "https://ops.test"
+    (slo,) = Slo.objects.filter(slug="lead-router-uptime").select_related("automation")
+    output, _ = written(tmp_path, "lead-router-uptime")
+    (without, _) = named(yaml.safe_load(output.read_text()), "alert")
+    assert "runbook_url" not in without["annotations"]
+    slo.automation.links = [{"kind": "runbook", "label": "Runbook", "url": "https://wiki.test/lead-router"}]
+    slo.automation.save()
+    output, _ = written(tmp_path, "lead-router-uptime")
+    page, _ = named(yaml.safe_load(output.read_text()), "alert")
+    assert page["annotations"]["dashboard_url"] == "https://ops.test/slos/lead-router-uptime/"
+    assert page["annotations"]["runbook_url"] == "https://wiki.test/lead-router"
 
 
 def test_events_need_two_that_are_bad(slos, tmp_path: Path):
