@@ -20,12 +20,15 @@ NOTHING = "no data"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`formula` in words; `inputs` are its names with their values as text, `result` as text."""
+    """`formula` in words; `inputs` are its names with their values as text, `result` as text and `value` as a number to
+    go on computing with (shares from 0 to 1, minutes, events).
+    """
 
     label: str
     formula: str
     inputs: tuple[tuple[str, str], ...]
     result: str
+    value: Decimal | None = None
 
     @property
     def with_values(self) -> str:
@@ -41,23 +44,29 @@ def lines(slo: Slo, budget: Budget) -> Iterator[Line]:
     """The same from a budget that is at hand."""
     share = _percent(1 - Fraction(budget.target) / 100)
     if slo.kind == SliKind.COMPOSITE:
-        yield Line("SLI", "sum of weight × SLI of the parts / sum of weights", _weights(slo), _ratio(budget.sli))
+        yield Line(
+            "SLI", "sum of weight × SLI of the parts / sum of weights", _weights(slo), _ratio(budget.sli), budget.sli
+        )
     else:
         good = (("good", _whole(budget.good, budget)), ("valid", _whole(budget.valid, budget)))
-        yield Line("SLI", "good / valid", good, _ratio(budget.sli))
-    yield Line("Error budget", "B = 1 − target", (("target", f"{plain(budget.target)}%"),), share)
+        yield Line("SLI", "good / valid", good, _ratio(budget.sli), budget.sli)
+    yield Line(
+        "Error budget", "B = 1 − target", (("target", f"{plain(budget.target)}%"),), share, 1 - budget.target / 100
+    )
     yield _allowed(slo, budget, share)
     yield _consumed(slo, budget)
-    yield Line("Remaining", "1 − consumed", (("consumed", _ratio(budget.consumed)),), _ratio(budget.remaining))
+    consumed = (("consumed", _ratio(budget.consumed)),)
+    yield Line("Remaining", "1 − consumed", consumed, _ratio(budget.remaining), budget.remaining)
     yield from _burns(slo, budget, share)
 
 
-def sheet(slos: Sequence[Slo], found: Mapping[int, Budget]) -> Iterator[list[str]]:
-    """Rows for a spreadsheet, one a line: SLO, automation, what, formula, inputs, result."""
+def sheet(slos: Sequence[Slo], found: Mapping[int, Budget]) -> Iterator[list[object]]:
+    """Rows for a spreadsheet, one a line: SLO, automation, what, formula, inputs, result, value."""
     for slo in slos:
         automation = slo.automation.slug if slo.automation else ""
         for line in lines(slo, found[slo.pk]):
-            yield [slo.slug, automation, line.label, line.formula, line.with_values, line.result]
+            result = line.result.replace("-", "\N{MINUS SIGN}")  # a hyphen in front would be taken for a formula
+            yield [slo.slug, automation, line.label, line.formula, line.with_values, result, line.value]
 
 
 def _allowed(slo: Slo, budget: Budget, share: str) -> Line:
@@ -70,19 +79,21 @@ def _allowed(slo: Slo, budget: Budget, share: str) -> Line:
             ("window", f"{budget.window.minutes:,} min"),
             ("left out", f"{_number(excluded)} min"),
         )
-        return Line("Allowed", "B × (window − left out)", inputs, f"{_number(Fraction(budget.total_minutes))} min")
+        minutes = f"{_number(Fraction(budget.total_minutes))} min"
+        return Line("Allowed", "B × (window − left out)", inputs, minutes, budget.total_minutes)
     events = Fraction(budget.allowed) / bad
     text = "B × valid" if slo.window_kind == "rolling" else "B × the larger of valid so far and usually valid"
-    return Line("Allowed", text, (("B", share), ("events", _number(events))), f"{plain(budget.allowed)} events")
+    counted_as = (("B", share), ("events", _number(events)))
+    return Line("Allowed", text, counted_as, f"{plain(budget.allowed)} events", budget.allowed)
 
 
 def _consumed(slo: Slo, budget: Budget) -> Line:
     if slo.kind == SliKind.COMPOSITE:
         text = "sum of weight × consumed of the parts / sum of weights"
-        return Line("Consumed", text, _weights(slo), _ratio(budget.consumed))
+        return Line("Consumed", text, _weights(slo), _ratio(budget.consumed), budget.consumed)
     allowed = f"{plain(budget.allowed)} {'min' if budget.counts_time else 'events'}"
     inputs = (("bad", _whole(budget.bad, budget)), ("allowed", allowed))
-    return Line("Consumed", "bad / allowed", inputs, _ratio(budget.consumed))
+    return Line("Consumed", "bad / allowed", inputs, _ratio(budget.consumed), budget.consumed)
 
 
 def _burns(slo: Slo, budget: Budget, share: str) -> Iterator[Line]:
@@ -93,9 +104,9 @@ def _burns(slo: Slo, budget: Budget, share: str) -> Iterator[Line]:
         inputs = (("bad", _whole(burn.bad, budget)), ("valid", _whole(burn.valid, budget)), ("B", share))
         result = NOTHING if burn.rate is None else plain(burn.rate)
         if slo.kind == SliKind.COMPOSITE:
-            yield Line(f"Burn rate, {name}", "weighted mean of its parts'", _weights(slo), result)
+            yield Line(f"Burn rate, {name}", "weighted mean of its parts'", _weights(slo), result, burn.rate)
         else:
-            yield Line(f"Burn rate, {name}", "(bad / valid) / B", inputs, result)
+            yield Line(f"Burn rate, {name}", "(bad / valid) / B", inputs, result, burn.rate)
 
 
 def _weights(slo: Slo) -> tuple[tuple[str, str], ...]:

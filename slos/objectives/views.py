@@ -35,7 +35,7 @@ from slos.objectives.tables import SloTable
 from slos.states import SLO_TRANSITIONS, SliKind, SloState
 
 READ = "slos:read"
-SHEET = ["SLO", "Automation", "What", "Formula", "Inputs", "Result"]
+SHEET = ["SLO", "Automation", "What", "Formula", "Inputs", "Result", "Value"]
 MOVES: dict[str, tuple[str, str, str, SloState, Callable[..., Slo]]] = {
     "activate": (
         "Put in force",

@@ -130,8 +130,9 @@ def test_the_causes_of_each_kind_sum_to_the_spend(slo: Slo, owner: Person):
 def test_the_sheet_holds_the_arithmetic_of_all(slo: Slo, owner: Person):
     make_slo("draft", automation=slo.automation, state="draft")
     rows = list(csv.reader(io.StringIO(signed_in(owner).get("/slos/sheet.csv").getvalue().decode("utf-8-sig"))))
-    assert rows[0] == ["SLO", "Automation", "What", "Formula", "Inputs", "Result"]
-    assert ["router", "lead-router", "Consumed", "bad / allowed", "bad = 4; allowed = 2 events", "200%"] in rows
+    assert rows[0] == ["SLO", "Automation", "What", "Formula", "Inputs", "Result", "Value"]
+    assert ["router", "lead-router", "Consumed", "bad / allowed", "bad = 4; allowed = 2 events", "200%", "2"] in rows
+    assert ["router", "lead-router", "Remaining", "1 − consumed", "consumed = 200%", "−100%", "-1"] in rows
     assert {row[0] for row in rows[1:]} == {"router", "draft"}
     own = signed_in(owner).get("/slos/router/sheet.csv").getvalue().decode("utf-8-sig")
     assert "draft" not in own
