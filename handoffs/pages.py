@@ -18,6 +18,15 @@ STATE_TONES = {
     HandoffState.COMPLETED: "good",
     HandoffState.CANCELLED: "calm",
 }
+ACTION_TONES = {
+    "handoff.alerted": "warn",
+    "handoff.breached": "bad",
+    "handoff.nobody_left": "bad",
+    "handoff.reassigned": "warn",
+    "handoff.responded": "good",
+    "handoff.completed": "good",
+    "handoff.breach_corrected": "good",
+}
 MODE_TONES = {
     RuleMode.DRAFT: "calm",
     RuleMode.SHADOW: "warn",

@@ -42,15 +42,6 @@ ORDER = {
     HandoffState.RESPONDED: ("-started_at",),
     HandoffState.COMPLETED: ("-started_at",),
 }
-TONES = {
-    "handoff.alerted": "warn",
-    "handoff.breached": "bad",
-    "handoff.nobody_left": "bad",
-    "handoff.reassigned": "warn",
-    "handoff.responded": "good",
-    "handoff.completed": "good",
-    "handoff.breach_corrected": "good",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +178,7 @@ def _story_step(number: int, step: Step) -> StoryStep:
     occurred_at = timers.read_instant(step.occurred_at) or step.at
     lag = (step.at - occurred_at).total_seconds()
     later = words.duration(lag) if lag >= 60 and step.actor["kind"] != "system" else ""
-    return StoryStep(number, step, TONES.get(step.action, "calm"), occurred_at, later)
+    return StoryStep(number, step, pages.ACTION_TONES.get(step.action, "calm"), occurred_at, later)
 
 
 def _upcoming(handoff: Handoff, now: datetime) -> list[Upcoming]:

@@ -12,7 +12,7 @@ from opsportal.calendars.engine.definition import DAY_NAMES, DAYS, FIRST_YEAR, L
 from opsportal.calendars.models import Calendar, CalendarVersion
 from opsportal.errors import InvalidInput, InvalidInputs
 from opsportal.identity.models import Team
-from opsportal.identity.queries import visible_teams
+from opsportal.identity.queries import list_teams
 from opsportal.web.forms import DateTimeField, Form, ReasonField, refuse
 
 OVERRIDES_HINT = (
@@ -56,9 +56,7 @@ class CalendarForm(Form):
 
     def __init__(self, *args: Any, person: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        teams = visible_teams(person)
-        known = Team.objects.all() if teams is None else Team.objects.filter(pk__in=teams)
-        self.fields["team"].queryset = known  # type: ignore[attr-defined]
+        self.fields["team"].queryset = list_teams(person)  # type: ignore[attr-defined]
         for day, name in zip(DAYS, DAY_NAMES, strict=True):
             self.fields[day] = forms.CharField(required=False, max_length=400, label=name)
             self.fields[day].widget.attrs.update({"placeholder": "closed", "autocomplete": "off"})

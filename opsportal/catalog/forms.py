@@ -8,8 +8,8 @@ from opsportal.catalog.limits import LIMITS
 from opsportal.catalog.models import Automation, Credential, Part, Release, Switch
 from opsportal.catalog.operations import LINK_KINDS
 from opsportal.catalog.queries import Change, needs_agreement
-from opsportal.identity.models import Person, Team
-from opsportal.identity.queries import visible_teams
+from opsportal.identity.models import Person
+from opsportal.identity.queries import list_teams
 from opsportal.web import forms
 
 CHANGES = {
@@ -104,9 +104,7 @@ class AutomationForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, person: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        teams = visible_teams(person)
-        rows = Team.objects.all() if teams is None else Team.objects.filter(pk__in=teams)
-        self.fields["team"].queryset = rows  # type: ignore[attr-defined]
+        self.fields["team"].queryset = list_teams(person)  # type: ignore[attr-defined]
         for name in ("owner", "backup_owner"):
             self.fields[name].queryset = Person.objects.filter(is_active=True)  # type: ignore[attr-defined]
         if self.instance.pk:

@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 from opsportal.integrations import registry
 from opsportal.integrations.models import Integration
 from opsportal.web.filters import FilterSet
-from opsportal.web.tables import BadgeColumn, Column, LinkColumn, Table, WhenColumn
+from opsportal.web.tables import Column, LinkColumn, SwitchColumn, Table, WhenColumn
 
 
 def label_of(kind: str) -> str:
@@ -20,19 +20,12 @@ class IntegrationTable(Table):
     empty_sentence = "An integration gives a program an address and, where it signs, a secret."
 
     name = LinkColumn("integrations:integration")
-    state = BadgeColumn(tone=lambda word: "good" if word == "on" else "calm", accessor="enabled", orderable=False)
+    state = SwitchColumn(accessor="enabled", orderable=False)
     kind = Column(verbose_name="Sends as")
     source = Column()
     team = Column()
     last_seen_at = WhenColumn(verbose_name="Last message")
     created_at = WhenColumn(verbose_name="Since")
-
-    def render_state(self, value: bool) -> object:
-        column: BadgeColumn = self.columns["state"].column
-        return column.render("on" if value else "off")
-
-    def value_state(self, value: bool) -> str:
-        return "on" if value else "off"
 
     def render_kind(self, value: str) -> str:
         return label_of(value)

@@ -10,7 +10,7 @@ from opsportal.notify.queries import list_subscriptions
 from opsportal.notify.states import CHANNEL_WORDS, WORDS, Channel, DeliveryState
 from opsportal.outbound.masking import mask
 from opsportal.web.filters import FilterSet
-from opsportal.web.tables import BadgeColumn, Column, LinkColumn, NumberColumn, Table, WhenColumn
+from opsportal.web.tables import BadgeColumn, Column, LinkColumn, NumberColumn, SwitchColumn, Table, WhenColumn
 
 TONES = {
     DeliveryState.PENDING: "warn",
@@ -104,19 +104,12 @@ class SubscriptionTable(Table):
     empty_sentence = "A subscription tells a CRM or a Slack channel what happens here, signed and in order."
 
     name = LinkColumn("notify:webhook")
-    state = BadgeColumn(tone=lambda word: "good" if word == "on" else "calm", accessor="enabled", orderable=False)
+    state = SwitchColumn(accessor="enabled", orderable=False)
     kind = Column(verbose_name="Sent as")
     events = Column(orderable=False)
     host = Column()
     team = Column()
     created_at = WhenColumn(verbose_name="Since")
-
-    def render_state(self, value: bool) -> object:
-        column: BadgeColumn = self.columns["state"].column
-        return column.render("on" if value else "off")
-
-    def value_state(self, value: bool) -> str:
-        return "on" if value else "off"
 
     def render_events(self, value: list[str]) -> str:
         return ", ".join(value)

@@ -11,6 +11,7 @@ from itertools import islice
 from django.urls import reverse
 
 from handoffs.models import Handoff
+from handoffs.pages import ACTION_TONES
 from handoffs.queries import find_handoffs_with_trace
 from opsportal.audit import addresses, sentences
 from opsportal.audit import queries as audit
@@ -25,15 +26,6 @@ from slos.runs.queries import find_runs_with_trace
 from slos.states import RunStatus
 
 LIMIT = 500
-TONES = {
-    "handoff.alerted": "warn",
-    "handoff.breached": "bad",
-    "handoff.nobody_left": "bad",
-    "handoff.reassigned": "warn",
-    "handoff.responded": "good",
-    "handoff.completed": "good",
-    "handoff.breach_corrected": "good",
-}
 DELIVERED = {
     DeliveryState.DELIVERED: ("good", "It arrived"),
     DeliveryState.MERGED: ("good", "It went out with others in one message"),
@@ -167,7 +159,7 @@ def _decision(entry: Entry, *, may_read_trail: bool) -> Step:
         at=entry.at,
         kind="audit",
         name=entry.action,
-        tone=TONES.get(entry.action, "calm"),
+        tone=ACTION_TONES.get(entry.action, "calm"),
         sentence=sentences.sentence(entry),
         actor=sentences.actor_label(entry),
         url=addresses.address_of(entry.subject_type, entry.subject_id),

@@ -138,6 +138,14 @@ class BadgeColumn(Column):
         return self.word(value)
 
 
+class SwitchColumn(BadgeColumn):
+    """Whether it is on or off."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        tone, word = (lambda on: "good" if on else "calm"), (lambda on: "on" if on else "off")
+        super().__init__(tone=tone, word=word, **kwargs)
+
+
 class PersonColumn(Column):
     """A person with initials; CSV gets the username."""
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from opsportal.api.serializers import DateTimeField, Serializer
 from opsportal.api.viewsets import ResourceViewSet
+from opsportal.catalog.api.fields import FreezeSerializer as InForceSerializer
 from opsportal.catalog.models import Freeze
 from opsportal.errors import Forbidden
 from opsportal.identity.actors import principal_of
@@ -30,16 +31,9 @@ class OverrideShownSerializer(Serializer):
         return {"from": DateTimeField(), **super().get_fields()}
 
 
-class FreezeSerializer(Serializer):
+class FreezeSerializer(InForceSerializer):
     """A freeze: what it holds back, until when, why, and who committed to it or set it aside."""
 
-    id = drf.IntegerField()
-    scope = drf.ChoiceField(choices=Freeze.Scope.values)
-    team = drf.CharField(allow_null=True)
-    automation = drf.CharField(allow_null=True)
-    kind = drf.ChoiceField(choices=Freeze.Kind.values)
-    until = DateTimeField()
-    reason = drf.CharField()
     state = drf.ChoiceField(choices=queries.FREEZE_STATES)
     ended_at = DateTimeField(allow_null=True)
     ended_because = drf.CharField(allow_blank=True)
@@ -51,20 +45,10 @@ class FreezeSerializer(Serializer):
     commitment = drf.CharField(allow_blank=True)
     overrides = OverrideShownSerializer(many=True)
 
-    def get_fields(self) -> dict[str, Any]:
-        return {"from": DateTimeField(), **super().get_fields()}
-
     def to_representation(self, freeze: Freeze) -> dict[str, Any]:
         budget: BudgetFreeze | None = getattr(freeze, "budget", None)
         return {
-            "id": freeze.pk,
-            "scope": freeze.scope,
-            "team": freeze.team.slug if freeze.team else None,
-            "automation": freeze.automation.slug if freeze.automation else None,
-            "kind": freeze.kind,
-            "from": words.iso(freeze.from_at),
-            "until": words.iso(freeze.until),
-            "reason": freeze.reason,
+            **super().to_representation(freeze),
             "state": queries.freeze_state(freeze, self.context["view"].now),
             "ended_at": words.iso(freeze.lifted_at) if freeze.lifted_at else None,
             "ended_because": freeze.lifted_reason,
