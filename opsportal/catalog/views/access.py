@@ -1,21 +1,18 @@
 """Who may open what, and a form that ends in one domain call."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from opsportal import clock
 from opsportal.catalog import queries
 from opsportal.catalog.models import Automation
-from opsportal.errors import DomainError, NotFound
+from opsportal.errors import NotFound
 from opsportal.identity.actors import actor_of, principal_of
-from opsportal.web.forms import refuse
+from opsportal.identity.views import pages as form_pages
 
 EDITORS = "Its owner, its backup or an ops lead may do this."
 OPERATORS = "Its owner, its backup, an ops lead or who is on shift may do this."
@@ -47,31 +44,13 @@ def may_add(request: HttpRequest) -> bool:
     return principal is not None and principal.allows("catalog:write")
 
 
-def form_page(
-    request: HttpRequest,
-    form: Any,
-    call: Callable[..., str],
-    *,
-    title: str,
-    back_url: str,
-    back_label: str = "",
-    **context: Any,
-) -> HttpResponse:
-    """Show the form, or make the domain call with what it says: `call(values, actor, now)` answers a sentence.
+def form_page(request: HttpRequest, form: Any, call: Callable[..., str], *, back_url: str, **page: Any) -> HttpResponse:
+    """A form with one domain call behind it: `call(values, actor, now)` answers a sentence, or nothing to say."""
 
-    A refusal stands at its field. `context`: sentence, button, is_danger, notes.
-    """
-    if request.method == "POST" and form.is_valid():
-        try:
-            done = _called(call, form, request, clock.now())
-        except DomainError as error:
-            refuse(form, error)
-        else:
-            if done:
-                messages.success(request, done)
-            return redirect(back_url)
-    page = {"form": form, "title": title, "back_url": back_url, "back_label": back_label or "Back", **context}
-    return render(request, "catalog/form.html", page, status=422 if form.errors else 200)
+    def act(values: dict[str, Any]) -> form_pages.Outcome:
+        return call(values, actor=actor_of(request), now=clock.now()), back_url
+
+    return form_pages.form_page(request, form, act, back_url=back_url, **page)
 
 
 def tab_form(
@@ -94,7 +73,3 @@ def tab_form(
     context = {"title": title, "sentence": sentence, "button": button, **notes}
     back = reverse(tab, args=[automation.slug])
     return form_page(request, form, call, back_url=back, back_label=automation.name, **context)
-
-
-def _called(call: Callable[..., str], form: Any, request: HttpRequest, now: datetime) -> str:
-    return call(dict(form.cleaned_data), actor=actor_of(request), now=now)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 
 from opsportal import clock
@@ -16,11 +16,11 @@ from opsportal.catalog.models import Automation, AutomationQuerySet
 from opsportal.catalog.states import AutomationState
 from opsportal.catalog.views.access import EDITORS, editable, form_page, may_add, visible
 from opsportal.catalog.views.acts import open_acts
-from opsportal.errors import DomainError, Forbidden, InvalidInput, NotFound
+from opsportal.errors import Forbidden, InvalidInput, NotFound
 from opsportal.identity.actors import actor_of, principal_of
 from opsportal.identity.permissions import scope_required
+from opsportal.identity.views import pages as form_pages
 from opsportal.web.actions import post_action
-from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
 
 SHOWN_STEPS = 8
@@ -80,16 +80,13 @@ def automation_page(request: HttpRequest, slug: str) -> HttpResponseBase:
 @scope_required("catalog:write")
 def automation_new(request: HttpRequest) -> HttpResponseBase:
     form = AutomationForm(request.POST or None, person=principal_of(request))
-    if request.method == "POST" and form.is_valid():
-        try:
-            values = form.cleaned_data
-            automation = operations.create_automation(**values, actor=actor_of(request), now=clock.now())
-        except DomainError as error:
-            refuse(form, error)
-        else:
-            return redirect("catalog:automation", automation.slug)
-    context = {"form": form, "title": "New automation", "back_url": reverse("catalog:automations")}
-    return render(request, "catalog/form.html", context, status=422 if form.errors else 200)
+
+    def act(values: dict[str, Any]) -> form_pages.Outcome:
+        automation = operations.create_automation(**values, actor=actor_of(request), now=clock.now())
+        return "", reverse("catalog:automation", args=[automation.slug])
+
+    back = reverse("catalog:automations")
+    return form_pages.form_page(request, form, act, title="New automation", back_url=back)
 
 
 @scope_required("catalog:read")
@@ -103,20 +100,11 @@ def automation_edit(request: HttpRequest, slug: str) -> HttpResponse:
         return ""
 
     notes = "Its tier is agreed by two people." if "tier" not in form.fields else ""
-    tier_url = reverse("catalog:tier", args=[slug]) if notes else ""
+    tier_url = reverse("catalog:tier", args=[slug])
+    more = {"notes": notes, "notes_url": tier_url, "notes_label": "Propose another tier"}
     back = reverse("catalog:automation", args=[slug])
     title = f"Change {automation.name}"
-    return form_page(
-        request,
-        form,
-        change,
-        title=title,
-        back_url=back,
-        back_label=automation.name,
-        notes=notes,
-        notes_url=tier_url,
-        notes_label="Propose another tier",
-    )
+    return form_page(request, form, change, title=title, back_url=back, back_label=automation.name, **more)
 
 
 @scope_required("catalog:read")

@@ -42,7 +42,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         "back_label": "Automations",
         "button": "Look at it",
     }
-    return render(request, "catalog/form.html", context, status=422 if form.errors else 200)
+    return render(request, "web/form_page.html", context, status=422 if form.errors else 200)
 
 
 def _keep(request: HttpRequest, file: Any) -> WorkflowImport:

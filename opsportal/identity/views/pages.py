@@ -18,17 +18,18 @@ Outcome = tuple[str, str] | HttpResponse
 
 def form_page(
     request: HttpRequest,
-    form: forms.Form,
+    form: forms.Form | forms.ModelForm[Any],
     act: Callable[[dict[str, Any]], Outcome],
     *,
     title: str,
-    button: str,
     back_url: str,
     back_label: str = "Back",
-    sentence: str = "",
-    is_danger: bool = False,
+    **context: Any,
 ) -> HttpResponse:
-    """Show the form; on a valid POST call `act` with its values. Refusals of the domain stand at their fields (422)."""
+    """Show the form; on a valid POST call `act` with its values. Refusals of the domain stand at their fields (422).
+
+    `context`: button, sentence, is_danger; notes with notes_url and notes_label, a way to do something else.
+    """
     if request.method == "POST" and form.is_valid():
         try:
             outcome = act(form.cleaned_data)
@@ -38,17 +39,8 @@ def form_page(
             forms.refuse(form, refused)
         else:
             return outcome if isinstance(outcome, HttpResponse) else _done(request, *outcome)
-    context = {
-        "form": form,
-        "title": title,
-        "button": button,
-        "back_url": back_url,
-        "back_label": back_label,
-        "cancel_url": back_url,
-        "sentence": sentence,
-        "is_danger": is_danger,
-    }
-    return render(request, "identity/form.html", context, status=422 if form.errors else 200)
+    page = {"form": form, "title": title, "back_url": back_url, "back_label": back_label, **context}
+    return render(request, "web/form_page.html", page, status=422 if form.errors else 200)
 
 
 def signed_in(request: HttpRequest) -> Person:
@@ -59,5 +51,6 @@ def signed_in(request: HttpRequest) -> Person:
 
 
 def _done(request: HttpRequest, sentence: str, url: str) -> HttpResponse:
-    messages.success(request, sentence)
+    if sentence:
+        messages.success(request, sentence)
     return HttpResponseRedirect(url)
