@@ -1,11 +1,16 @@
 """Filters as a GET form: everything is in the address, so a filtered page can be linked, saved and exported."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django.forms.utils import flatatt
 from django.utils.choices import flatten_choices
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django_filters.fields import ModelChoiceField, ModelChoiceIterator
 
 from opsportal.web.forms import Looks
 
@@ -48,6 +53,37 @@ class FilterSet(django_filters.FilterSet):
             for name, value in self.form.cleaned_data.items()
             if value not in (None, "", []) and not _is_empty(value)
         ]
+
+
+class _Names(ModelChoiceIterator):
+    """Keys and names, without the records."""
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        if self.field.empty_label is not None:
+            yield ("", self.field.empty_label)
+        yield from self.queryset.values_list(self.field.to_field_name or "pk", "name")
+
+
+class LongSelect(forms.Select):
+    """The same `<select>` in one go: Django renders a template for each option."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        chosen = {str(one) for one in self.format_value(value)}
+        rows = ((key, SafeString(" selected") if str(key) in chosen else "", label) for key, label in self.choices)
+        options = format_html_join("", '<option value="{}"{}>{}</option>', rows)
+        own = flatatt(self.build_attrs(self.attrs, attrs))
+        return format_html('<select name="{}"{}>{}</select>', name, own, options)
+
+
+class RecordField(ModelChoiceField):
+    iterator = _Names
+    widget = LongSelect
+
+
+class RecordFilter(django_filters.ModelChoiceFilter):
+    """A choice among hundreds of records that have a `name`."""
+
+    field_class = RecordField
 
 
 def _is_empty(value: object) -> bool:

@@ -24,7 +24,7 @@ from opsportal.identity.permissions import scope_required
 from opsportal.web import forms as web
 from opsportal.web import tables
 from opsportal.web.actions import Done, say
-from opsportal.web.filters import FilterSet
+from opsportal.web.filters import FilterSet, RecordFilter
 from opsportal.web.listing import list_page
 from opsportal.web.templatetags import ui
 from slos.alarms import operations, queries
@@ -41,9 +41,7 @@ class FactFilterSet(FilterSet):
     state = django_filters.ChoiceFilter(
         label="State", choices=[("now", "Goes on"), ("over", "Over")], method="by_state", empty_label="Any"
     )
-    automation = django_filters.ModelChoiceFilter(
-        queryset=Automation.objects.all(), to_field_name="slug", empty_label="Any"
-    )
+    automation = RecordFilter(queryset=Automation.objects.all(), to_field_name="slug", empty_label="Any")
 
     class Meta(FilterSet.Meta):
         model = Fact

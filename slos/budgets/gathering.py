@@ -1,11 +1,12 @@
 """The inputs of a judgement, gathered for many SLOs at once, and how they are kept at the watermark."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from slos.budgets import terms
 from slos.budgets.engine import BURN_WINDOWS, Budget, Case, Tally, Window, judge, window_before, window_of
@@ -15,7 +16,10 @@ from slos.budgets.readings import Asked, coverage, excluded_seconds, read
 from slos.models import Slo
 from slos.states import SliKind
 
+S = TypeVar("S")
+T = TypeVar("T")
 EARLIER = 4  # windows whose median says how many events are usual
+WHOLE = Fraction(1)
 REBUILDING = "its history is being added up anew"
 
 
@@ -29,9 +33,27 @@ class Inputs:
     burn: Mapping[str, Tally]
     excluded_seconds: int = 0
     usual: Fraction | None = None
-    coverage: Fraction = Fraction(1)
+    coverage: Fraction = WHOLE
     is_rebuilding: bool = False
     has_swept: bool = True
+
+
+class Made(Mapping[str, T]):
+    """What is made of each of some values when it is asked for: of hundreds of budgets few burn rates are looked at."""
+
+    __slots__ = ("_make", "_values")
+
+    def __init__(self, values: Mapping[str, S], make: Callable[[S], T]) -> None:
+        self._values, self._make = values, make
+
+    def __getitem__(self, name: str) -> T:
+        return self._make(self._values[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 @dataclass(slots=True)
@@ -80,7 +102,7 @@ def judged(slo: Slo, inputs: Inputs, at: datetime, *, target: Any = None) -> Bud
             excluded_seconds=inputs.excluded_seconds,
             usual=inputs.usual,
             coverage=inputs.coverage,
-            burn={name: burn_of(aim, tally) for name, tally in inputs.burn.items()},
+            burn=Made(inputs.burn, partial(burn_of, aim)),
             hindrance=REBUILDING if inputs.is_rebuilding else "",
         )
     )
@@ -106,16 +128,21 @@ def unpacked(data: Mapping[str, Any], window: Window, watermark: datetime) -> In
         window=window,
         watermark=watermark,
         tally=Tally(*data["tally"]),
-        burn={name: Tally(*values) for name, values in data["burn"].items()},
+        burn=Made(data["burn"], _unpack),
         excluded_seconds=data["excluded_seconds"],
         usual=Fraction(data["usual"]) if data["usual"] is not None else None,
-        coverage=Fraction(data["coverage"]),
+        coverage=WHOLE if data["coverage"] == "1" else Fraction(data["coverage"]),
         is_rebuilding=data["is_rebuilding"],
     )
 
 
 def _pack(tally: Tally) -> list[int]:
     return [tally.valid, tally.bad, tally.excluded, tally.unmeasured]
+
+
+def _unpack(values: list[int]) -> Tally:
+    valid, bad, excluded, unmeasured = values
+    return Tally(valid, bad, excluded, unmeasured)
 
 
 # --- the parts ---
@@ -157,7 +184,7 @@ def _inputs(plan: _Plan, pieces: Sequence[tuple[Asked, Tally]], at: datetime, kn
     return Inputs(
         window=plan.window,
         watermark=plan.end,
-        tally=since(plan.window.start),
+        tally=replace(since(plan.window.start), causes={}),
         burn={name: since(plan.end - length) for name, length in BURN_WINDOWS.items()},
         excluded_seconds=excluded_seconds(plan.slo, plan.window, known),
         usual=median([since(one.start, one.end).valid for one in plan.earlier]),

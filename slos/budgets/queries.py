@@ -1,12 +1,17 @@
 """Reads for pages, alerts, policies, the exposition and the API. One calculator: whoever shows a figure asks here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
+
+import msgspec
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from opsportal.errors import InvalidInput
 from slos.budgets.composites import burn_of_parts, compose_budgets, parts_of
@@ -45,6 +50,16 @@ SKEW = timedelta(seconds=300)  # clocks of callers may be ahead by so much
 POINTS = 120  # of a burn-down
 COHORTS = 12  # of one of hit rates, each point of which is a cohort of its own to count
 STEP = timedelta(minutes=15)
+
+
+class _Reading(NamedTuple):
+    """A row of SloReading."""
+
+    version: int
+    at: datetime
+    window_start: datetime
+    window_end: datetime
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +240,23 @@ def _inputs_of(slos: Sequence[Slo], at: datetime) -> dict[int, Inputs]:
     return {**kept, **gather([one for one in slos if one.pk not in kept], at)}
 
 
-def _readings(slos: Sequence[Slo]) -> dict[int, SloReading]:
+def _readings(slos: Sequence[Slo]) -> dict[int, _Reading]:
     """Those that were read with their SLO (`select_related("reading")`), the others by one query."""
     found = {one.pk: getattr(one, "reading", None) for one in slos if Slo.reading.is_cached(one)}
+    known = {
+        pk: _Reading(one.version, one.at, one.window_start, one.window_end, one.data)
+        for pk, one in found.items()
+        if one
+    }
     rest = [one.pk for one in slos if one.pk not in found]
-    asked = SloReading.objects.filter(slo__in=rest) if rest else ()
-    return {pk: one for pk, one in found.items() if one is not None} | {one.slo_id: one for one in asked}
+    if rest:
+        columns = ("version", "at", "window_start", "window_end", Cast("data", TextField()))
+        rows = SloReading.objects.filter(slo__in=rest).values_list("slo_id", *columns)
+        known |= {
+            pk: _Reading(version, at, start, end, msgspec.json.decode(data))
+            for pk, version, at, start, end, data in rows
+        }
+    return known
 
 
 def _steps(window: Window, until: datetime, points: int) -> list[datetime]:

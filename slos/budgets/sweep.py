@@ -16,10 +16,11 @@ from slos.budgets import terms
 from slos.budgets.adding import add_up
 from slos.budgets.downtimes import rework
 from slos.budgets.engine.buckets import DAY, EPOCH, MINUTE, WIDTHS, floor
-from slos.budgets.gathering import Inputs, gather, packed
+from slos.budgets.gathering import Inputs, gather, judged, packed
 from slos.budgets.knowledge import runs_kept_from, watermark
 from slos.budgets.readings import by_automation
 from slos.budgets.spans import Stretch, instant
+from slos.budgets.standings import standing_of
 from slos.budgets.widening import note_wider, widen
 from slos.models import DirtyMinute, OpenBucket, Slo, SloReading, Watermark
 from slos.states import SliKind, SloState
@@ -117,8 +118,17 @@ def keep_readings(at: datetime) -> int:
 
 def _reading(slo: Slo, inputs: Inputs, at: datetime) -> SloReading:
     start, end = inputs.window.start, inputs.window.end
+    standing = standing_of(judged(slo, inputs, at))
     return SloReading(
-        slo_id=slo.pk, version=slo.version, at=at, window_start=start, window_end=end, data=packed(inputs)
+        slo_id=slo.pk,
+        version=slo.version,
+        at=at,
+        window_start=start,
+        window_end=end,
+        data=packed(inputs),
+        verdict=standing.state.value,
+        remaining=standing.remaining,
+        burn_week=standing.burn,
     )
 
 

@@ -142,6 +142,10 @@ class SloReading(models.Model):
     window_start = models.DateTimeField()
     window_end = models.DateTimeField()
     data = models.JSONField()
+    # What follows from these, for lists that rank by it: the budget's state, what remains, the burn rate of a week.
+    verdict = models.CharField(max_length=10, blank=True, db_default="")
+    remaining = models.DecimalField(max_digits=24, decimal_places=6, null=True, blank=True)
+    burn_week = models.DecimalField(max_digits=24, decimal_places=6, null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.slo_id} {self.at}"

@@ -4,13 +4,13 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from opsportal.catalog.models import Automation
-from opsportal.web.filters import FilterSet
+from opsportal.web.filters import FilterSet, RecordFilter
 from slos.models import Slo
 
 
 class SloFilterSet(FilterSet):
     q = django_filters.CharFilter(label="Text", method="by_text", max_length=200)
-    automation = django_filters.ModelChoiceFilter(
+    automation = RecordFilter(
         queryset=Automation.objects.filter(slos__isnull=False).distinct(), to_field_name="slug", empty_label="Any"
     )
 

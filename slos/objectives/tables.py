@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from opsportal import clock
@@ -14,6 +14,13 @@ from slos.models import Slo
 from slos.objectives import pages
 from slos.objectives.thresholds import plain
 from slos.states import SloState
+
+# A template of its own takes longer for each row than all the rest of the row.
+BAR = (
+    '<span class="nowrap">{}</span><svg class="scale" aria-hidden="true">'
+    '<rect class="day-room" y="35%" width="100%" height="45%"/>'
+    '<rect class="fill {}" y="35%" width="{}%" height="45%"/></svg>'
+)
 
 
 class SloTable(tables.Table):
@@ -53,10 +60,12 @@ class SloTable(tables.Table):
     def value_verdict(self, record: Slo) -> str:
         return pages.verdict(self._budgets[record.pk])[0]
 
-    def render_remaining(self, record: Slo) -> str:
+    def render_remaining(self, record: Slo) -> SafeString:
         budget = self._budgets[record.pk]
-        shown = {"budget": budget, "width": pages.bar(budget), "tone": pages.verdict(budget)[1]}
-        return render_to_string("slos/objectives_bar.html", {**shown, "left": pages.left(budget)})
+        if not budget.is_judged:
+            return format_html('<span class="nowrap">{}</span>', pages.left(budget))
+        width, tone = f"{pages.bar(budget):.1f}", pages.verdict(budget)[1]
+        return format_html(BAR, pages.left(budget), tone, width)
 
     def value_remaining(self, record: Slo) -> str:
         remaining = self._budgets[record.pk].remaining

@@ -1,7 +1,7 @@
 """Whom a policy covers, which SLOs it judges, and what a freeze by one of its rules holds back."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import Exists, Q, QuerySet
 
@@ -94,7 +94,16 @@ def held_by_it_alone(freeze: Freeze, at: datetime) -> QuerySet[Automation]:
     return covered_automations(freeze).exclude(Exists(others.covering_outer()))
 
 
-def holds_back(freeze: Freeze, automation: Automation) -> bool:
+class Held(Protocol):
+    """An automation, or a row of one."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def team_id(self) -> int | None: ...
+
+
+def holds_back(freeze: Freeze, automation: Held) -> bool:
     """The same for one automation, without asking the database."""
     if freeze.scope == Freeze.Scope.TEAM:
         return freeze.team_id == automation.team_id

@@ -2,20 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from heapq import nlargest
 from statistics import median_low
+from typing import NamedTuple
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from opsportal.catalog.models import Automation, Freeze
 from opsportal.catalog.states import AutomationState
 from opsportal.identity.actors import Principal
 from opsportal.web import words as web
 from slos.budgets import queries as budgets
+from slos.budgets import spans
+from slos.budgets.counting import JOIN
 from slos.budgets.engine import Budget, RunCounts
-from slos.models import Decision, QueueGauge, Run, RunBucket, Slo, Watermark
+from slos.budgets.standings import Standing, standings
+from slos.models import Decision, QueueGauge, Run, Slo, Watermark
 from slos.policy.queries import list_decisions
 from slos.policy.rules import Verdict
 from slos.policy.scope import holds_back
@@ -28,7 +33,16 @@ DAY_SECONDS = 86_400
 SPAN = timedelta(days=28)
 TREND_WEEKS = 8
 WORST, TOP = 3, 5
+TIES = 20  # of equal burn rates that are put in order by name
 LAST_RUNS = 200
+BY_DAY = f"""
+WITH days AS MATERIALIZED (SELECT k.mark, k.owner, b.start, b.succeeded, b.failed, b.cost {JOIN})
+SELECT NULL, start, SUM(succeeded), SUM(failed), SUM(cost) FROM days GROUP BY start
+UNION ALL SELECT * FROM (
+    SELECT owner, MIN(start), SUM(succeeded), SUM(failed) AS bad, SUM(cost) FROM days WHERE mark = 1
+    GROUP BY owner HAVING SUM(failed) > 0 ORDER BY bad DESC, owner LIMIT {TOP}
+) AS most
+"""  # noqa: S608
 SEVERITY = {BudgetState.EXHAUSTED: 0, BudgetState.AT_RISK: 1, BudgetState.OK: 2, BudgetState.NO_DATA: 3}
 
 
@@ -72,37 +86,67 @@ class Turn:
     verdict: Verdict
 
 
-def shown_slos(principal: Principal | None) -> list[Slo]:
+class Workflow(NamedTuple):
+    """How a workflow stands: by the SLO of it that stands worst."""
+
+    pk: int
+    team_id: int | None
+    name: str
+    slo: int
+    standing: Standing
+    others: int = 0
+
+
+def shown_slos(principal: Principal | None) -> QuerySet[Slo]:
     """SLOs in force of automations that are not retired, as far as somebody may see them."""
     rows = Slo.objects.in_force().visible_to(principal).filter(automation__isnull=False)
-    rows = rows.exclude(automation__state=AutomationState.RETIRED.value)
-    return list(rows.select_related("automation", "rule").defer("description", "openslo"))
+    return rows.exclude(automation__state=AutomationState.RETIRED.value)
 
 
-def lines_of(principal: Principal | None, at: datetime) -> list[Line]:
-    """A line for each workflow, the worst first."""
-    slos = shown_slos(principal)
-    return _lines(slos, budgets.budgets(slos, at), list(Freeze.objects.in_force(at)), at)
+def workflows(principal: Principal | None, at: datetime) -> list[Workflow]:
+    """Each once, the worst first."""
+    return _ranked(_standings(principal, at))
 
 
-def _lines(slos: Iterable[Slo], judged: dict[int, Budget], freezes: Sequence[Freeze], at: datetime) -> list[Line]:
-    by_automation: dict[int, list[Slo]] = defaultdict(list)
-    for slo in slos:
-        by_automation[slo.automation_id or 0].append(slo)
-    lines = [_line(found, judged, freezes, at) for found in by_automation.values()]
-    return sorted(lines, key=lambda one: (*_rank(one.budget), one.automation.name))
+def lines_of(shown: Iterable[Workflow], freezes: Sequence[Freeze], at: datetime) -> dict[int, Line]:
+    """What the page says of these, by automation."""
+    wanted = {one.slo: one for one in shown}
+    rows = Slo.objects.filter(pk__in=wanted).select_related("automation", "rule", "reading")
+    slos = list(rows.defer("description", "openslo"))
+    judged = budgets.budgets(slos, at)
+    lines = [_line(slo, judged[slo.pk], wanted[slo.pk], freezes, at) for slo in slos]
+    return {one.automation.pk: one for one in lines}
 
 
-def _line(slos: list[Slo], judged: dict[int, Budget], freezes: Sequence[Freeze], at: datetime) -> Line:
-    worst = min(slos, key=lambda slo: (*_rank(judged[slo.pk]), slo.pk))
-    automation = worst.automation
+def _line(slo: Slo, budget: Budget, one: Workflow, freezes: Sequence[Freeze], at: datetime) -> Line:
+    automation = slo.automation
     assert automation is not None  # noqa: S101 - shown_slos() has only those
-    is_frozen = any(holds_back(freeze, automation) for freeze in freezes)
-    return Line(automation, worst, judged[worst.pk], len(slos) - 1, is_frozen, automation.degraded_at(at))
+    return Line(automation, slo, budget, one.others, is_frozen(one, freezes), automation.degraded_at(at))
 
 
-def _rank(budget: Budget) -> tuple[int, Decimal]:
-    return SEVERITY[budget.state], budget.remaining if budget.remaining is not None else Decimal(1)
+def is_frozen(one: Workflow, freezes: Iterable[Freeze]) -> bool:
+    return any(holds_back(freeze, one) for freeze in freezes)
+
+
+def _standings(principal: Principal | None, at: datetime) -> list[Workflow]:
+    """One for each SLO."""
+    columns = ("automation_id", "automation__team_id", "automation__name", "pk")
+    found = standings(shown_slos(principal), at, *columns)
+    return [Workflow(pk, team, name, slo, standing) for standing, (pk, team, name, slo) in found]
+
+
+def _ranked(found: Iterable[Workflow]) -> list[Workflow]:
+    worst: dict[int, Workflow] = {}
+    for one in sorted(found, key=_rank):
+        first = worst.setdefault(one.pk, one)
+        if first is not one:
+            worst[one.pk] = first._replace(others=worst[one.pk].others + 1)
+    return list(worst.values())
+
+
+def _rank(one: Workflow) -> tuple[int, Decimal, str, int]:
+    left = one.standing.remaining
+    return SEVERITY[one.standing.state], left if left is not None else Decimal(1), one.name, one.slo
 
 
 def turns(principal: Principal | None, since: datetime, *, most: int = 12) -> list[Turn]:
@@ -151,24 +195,23 @@ class Executive:
     weeks: list[Week]
     failing: list[Failing]
     worst: list[tuple[Slo, Decimal]]
-    lines: list[Line]
+    states: list[BudgetState]
     currency: str  # of every cost; blank where automations differ
 
 
 def executive(principal: Principal | None, at: datetime) -> Executive:
-    automations = list(Automation.objects.visible_to(principal).exclude(state=AutomationState.RETIRED.value))
-    weeks = weeks_until(automations, at)
-    half = TREND_WEEKS // 2
-    slos = shown_slos(principal)
-    judged = budgets.budgets(slos, at)
+    rows = Automation.objects.visible_to(principal).exclude(state=AutomationState.RETIRED.value)
+    automations = dict(rows.order_by().values_list("pk", "currency"))
+    days = _Days(automations, at)
+    found = _standings(principal, at)
     return Executive(
-        now=_together(weeks[half:]),
-        before=_together(weeks[:half]),
-        weeks=weeks,
-        failing=_failing(automations, at),
-        worst=_worst_burn(slos, judged),
-        lines=_lines(slos, judged, [], at),
-        currency=_one_of({one.currency for one in automations}),
+        now=_together(days.weeks[TREND_WEEKS // 2 :]),
+        before=_together(days.weeks[: TREND_WEEKS // 2]),
+        weeks=days.weeks,
+        failing=_failing(rows, days.failing),
+        worst=_worst_burn(found),
+        states=[one.standing.state for one in _ranked(found)],
+        currency=_one_of(set(automations.values())),
     )
 
 
@@ -176,18 +219,34 @@ def _one_of(currencies: set[str]) -> str:
     return currencies.pop() if len(currencies) == 1 else ""
 
 
-def _failing(automations: Sequence[Automation], at: datetime) -> list[Failing]:
-    """Those that failed most in the last four weeks of complete days."""
-    rows = _complete_days(automations, at, SPAN).values("automation")
-    sums = rows.annotate(ok=Sum("succeeded"), bad=Sum("failed")).filter(bad__gt=0).order_by("-bad", "automation")[:TOP]
-    by_key = {one.pk: one for one in automations}
-    return [Failing(by_key[row["automation"]], int(row["bad"]), int(row["ok"] + row["bad"])) for row in sums]
+class _Days:
+    """What complete days of UTC came to: the last eight times seven, oldest first, and the automations that failed most
+    in the later half, as (key, failed, ended). One statement, by the index of each automation.
+    """
+
+    def __init__(self, automations: Iterable[int], at: datetime) -> None:
+        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+        start, half = midnight - 2 * SPAN, midnight - SPAN
+        stretches = [
+            (mark, pk, DAY_SECONDS, since, until)
+            for pk in automations
+            for mark, (since, until) in enumerate(((start, half), (half, midnight)))
+        ]
+        self.failing: list[tuple[int, int, int]] = []
+        self.weeks = [Week((start + n * WEEK).date(), 0, 0, Decimal()) for n in range(TREND_WEEKS)]
+        for owner, day, ok, bad, spent in spans.fetch(BY_DAY, stretches):
+            if owner is not None:
+                self.failing.append((owner, int(bad), int(ok + bad)))
+                continue
+            number = (spans.instant(day) - start) // WEEK
+            one = self.weeks[number]
+            cost = one.cost + Decimal(str(spent or 0))
+            self.weeks[number] = Week(one.first, one.succeeded + int(ok), one.failed + int(bad), cost)
 
 
-def _complete_days(automations: Iterable[Automation], at: datetime, span: timedelta) -> QuerySet[RunBucket]:
-    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = RunBucket.objects.filter(automation__in=[one.pk for one in automations], width=DAY_SECONDS)
-    return rows.filter(start__gte=midnight - span, start__lt=midnight).order_by()
+def _failing(automations: QuerySet[Automation], most: Sequence[tuple[int, int, int]]) -> list[Failing]:
+    by_key = automations.in_bulk([pk for pk, _, _ in most])
+    return [Failing(by_key[pk], failed, ended) for pk, failed, ended in most if pk in by_key]
 
 
 def _together(weeks: Sequence[Week]) -> Week:
@@ -199,25 +258,13 @@ def _together(weeks: Sequence[Week]) -> Week:
     )
 
 
-def weeks_until(automations: Iterable[Automation], at: datetime) -> list[Week]:
-    """The last eight times seven complete days of UTC, oldest first."""
-    start = at.replace(hour=0, minute=0, second=0, microsecond=0) - TREND_WEEKS * WEEK
-    rows = _complete_days(automations, at, TREND_WEEKS * WEEK).values("start")
-    sums = rows.annotate(ok=Sum("succeeded"), bad=Sum("failed"), spent=Sum("cost"))
-    counted = {n: Week((start + n * WEEK).date(), 0, 0, Decimal()) for n in range(TREND_WEEKS)}
-    for row in sums:
-        number = (row["start"] - start) // WEEK
-        one = counted[number]
-        cost = one.cost + (row["spent"] or 0)
-        counted[number] = replace(one, succeeded=one.succeeded + row["ok"], failed=one.failed + row["bad"], cost=cost)
-    return list(counted.values())
-
-
-def _worst_burn(slos: Iterable[Slo], judged: dict[int, Budget]) -> list[tuple[Slo, Decimal]]:
+def _worst_burn(found: Iterable[Workflow]) -> list[tuple[Slo, Decimal]]:
     """The fastest burn rates of the last seven days, whatever else is promised of the same workflow."""
-    rates = [(slo, judged[slo.pk].burn["7d"].rate) for slo in slos if "7d" in judged[slo.pk].burn]
-    found = [(slo, rate) for slo, rate in rates if rate]
-    return sorted(found, key=lambda pair: (-pair[1], pair[0].slug))[:WORST]
+    rates = {one.slo: one.standing.burn for one in found if one.standing.burn}
+    fastest = nlargest(WORST + TIES, rates, key=lambda pk: rates[pk] or 0)
+    slos = Slo.objects.filter(pk__in=fastest).select_related("automation")
+    burning = [(slo, rates[slo.pk] or Decimal()) for slo in slos]
+    return sorted(burning, key=lambda pair: (-pair[1], pair[0].slug))[:WORST]
 
 
 # --- the debug page ---

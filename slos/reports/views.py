@@ -13,6 +13,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_GET, require_POST
 
 from opsportal import clock
+from opsportal.catalog.models import Freeze
 from opsportal.errors import DomainError, NotFound
 from opsportal.identity.actors import Principal, principal_of
 from opsportal.identity.models import Person
@@ -27,7 +28,7 @@ from slos.policy import words as policy_words
 from slos.reports import links as share_links
 from slos.reports import operations, queries, words
 from slos.reports.forms import ShareForm
-from slos.reports.queries import Line
+from slos.reports.queries import Workflow
 from slos.states import BudgetState
 
 LINES = 60  # on one page
@@ -88,7 +89,7 @@ def executive_page(request: HttpRequest) -> HttpResponse:
     """`/executive/`: how the automations do as a whole, over four weeks and the four before."""
     now = clock.now()
     found = queries.executive(principal_of(request), now)
-    states = [line.budget.state for line in found.lines]
+    states = found.states
     context = {
         "title": "Executive view",
         "badge": _executive_word(states),
@@ -154,29 +155,31 @@ def _budget_page(request: HttpRequest, form: ShareForm) -> HttpResponse:
 
 
 def _budgets(principal: Principal, now: datetime, page: str) -> dict[str, Any]:
-    lines = queries.lines_of(principal, now)
+    found, freezes = queries.workflows(principal, now), list(Freeze.objects.in_force(now))
     turns = queries.turns(principal, now - queries.WEEK)
-    states = [line.budget.state for line in lines]
+    states = [one.standing.state for one in found]
     used_up = states.count(BudgetState.EXHAUSTED)
-    shown = Paginator(lines, LINES).get_page(page)
+    shown = Paginator(found, LINES).get_page(page)
+    worst = _worst(found)
+    lines = queries.lines_of([*shown.object_list, *worst], freezes, now)
     return {
         "at": now,
         "page": shown,
-        "worst": _worst(lines),
+        "lines": [lines[one.pk] for one in shown.object_list if one.pk in lines],
+        "worst": [lines[one.pk] for one in worst if one.pk in lines],
         "turns": _turns(turns),
-        "badge": f"{used_up} used up" if used_up else ("all within budget" if lines else "nothing is promised yet"),
+        "badge": f"{used_up} used up" if used_up else ("all within budget" if found else "nothing is promised yet"),
         "tone": "bad" if used_up else "good",
-        "sentence": _sentence(lines, states),
+        "sentence": _sentence(states, sum(queries.is_frozen(one, freezes) for one in found)),
         "verdicts": _verdict_counts(states),
     }
 
 
-def _sentence(lines: list[Line], states: list[BudgetState]) -> str:
-    if not lines:
+def _sentence(states: list[BudgetState], frozen: int) -> str:
+    if not states:
         return "No workflow has a target yet."
     used_up, low = states.count(BudgetState.EXHAUSTED), states.count(BudgetState.AT_RISK)
-    frozen = sum(1 for line in lines if line.frozen)
-    all_of = web.count(len(lines), "workflow")
+    all_of = web.count(len(states), "workflow")
     if used_up:
         parts = [f"{used_up} of {all_of} {'has' if used_up == 1 else 'have'} used up what {_it(used_up)} may fail"]
     else:
@@ -190,11 +193,11 @@ def _it(count: int) -> str:
     return "it" if count == 1 else "they"
 
 
-def _worst(lines: list[Line]) -> list[Line]:
+def _worst(found: list[Workflow]) -> list[Workflow]:
     """The three that stand worst, where there are so many workflows that one has to look for them."""
-    if len(lines) <= SEEN_AT_ONCE:
+    if len(found) <= SEEN_AT_ONCE:
         return []
-    return [line for line in lines if line.budget.state in (BudgetState.EXHAUSTED, BudgetState.AT_RISK)][:3]
+    return [one for one in found if one.standing.state in (BudgetState.EXHAUSTED, BudgetState.AT_RISK)][:3]
 
 
 def _turns(found: list[queries.Turn]) -> list[dict[str, Any]]:

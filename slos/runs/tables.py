@@ -50,9 +50,7 @@ class DayFilter(django_filters.Filter):
 
 
 class RunFilter(filters.FilterSet):
-    automation = django_filters.ModelChoiceFilter(
-        queryset=_visible, to_field_name="slug", empty_label="Any", label="Automation"
-    )
+    automation = filters.RecordFilter(queryset=_visible, to_field_name="slug", empty_label="Any", label="Automation")
     status = django_filters.ChoiceFilter(choices=words.STATUSES, empty_label="Any", label="Status")
     since = DayFilter(label="Began from", field_name="started_at", lookup_expr="date__gte")
     until = DayFilter(label="Began before", field_name="started_at", lookup_expr="date__lt")

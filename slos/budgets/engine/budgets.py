@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
 
 from slos.budgets.engine.sentences import sentence_of
 from slos.budgets.engine.tallies import Tally
@@ -84,30 +83,92 @@ class Case:
 class Budget:
     """The shape of API.md. `allowed` is in events, or minutes where time is counted; `total_minutes` and the like are
     the budget as time, whatever is counted. `consumed` and `remaining` are shares of it (1 = all), never clamped.
+
+    It keeps exact fractions and rounds what is asked for: a page ranks hundreds and shows a few.
     """
 
-    at: datetime
-    watermark: datetime
-    window: Window
-    target: Decimal
-    method: str
-    counts_time: bool
-    valid: int
-    good: int
-    bad: int
-    sli: Decimal | None
-    coverage: Decimal
+    case: Case
     state: BudgetState
-    allowed: Decimal
-    consumed: Decimal | None
-    remaining: Decimal | None
-    total_minutes: Decimal
-    used_minutes: Decimal | None
-    remaining_minutes: Decimal | None
+    exact_sli: Fraction | None
+    exact_coverage: Fraction
+    exact_allowed: Fraction
+    exact_consumed: Fraction | None
+    exact_minutes: Fraction
     burn: Mapping[str, Burn]
-    exhausts_at: datetime | None
-    exact_consumed: Fraction | None = None
     reason: str = ""
+    forecasts: bool = True
+
+    @property
+    def at(self) -> datetime:
+        return self.case.at
+
+    @property
+    def watermark(self) -> datetime:
+        return self.case.watermark
+
+    @property
+    def window(self) -> Window:
+        return self.case.window
+
+    @property
+    def target(self) -> Decimal:
+        return self.case.target
+
+    @property
+    def method(self) -> str:
+        return self.case.method
+
+    @property
+    def counts_time(self) -> bool:
+        return self.case.counts_time
+
+    @property
+    def valid(self) -> int:
+        return self.case.tally.valid
+
+    @property
+    def good(self) -> int:
+        return self.case.tally.good
+
+    @property
+    def bad(self) -> int:
+        return self.case.tally.bad
+
+    @property
+    def sli(self) -> Decimal | None:
+        return _rounded(self.exact_sli)
+
+    @property
+    def coverage(self) -> Decimal:
+        return rounded(self.exact_coverage)
+
+    @property
+    def allowed(self) -> Decimal:
+        return rounded(self.exact_allowed)
+
+    @property
+    def consumed(self) -> Decimal | None:
+        return _rounded(self.exact_consumed)
+
+    @property
+    def remaining(self) -> Decimal | None:
+        return None if self.exact_consumed is None else rounded(1 - self.exact_consumed)
+
+    @property
+    def total_minutes(self) -> Decimal:
+        return rounded(self.exact_minutes)
+
+    @property
+    def used_minutes(self) -> Decimal | None:
+        return None if self.exact_consumed is None else rounded(self.exact_consumed * self.exact_minutes)
+
+    @property
+    def remaining_minutes(self) -> Decimal | None:
+        return None if self.exact_consumed is None else rounded((1 - self.exact_consumed) * self.exact_minutes)
+
+    @property
+    def exhausts_at(self) -> datetime | None:
+        return exhausts_at(self.case, self.exact_consumed) if self.forecasts and not self.reason else None
 
     @property
     def sentence(self) -> str:
@@ -149,25 +210,16 @@ def judge(case: Case) -> Budget:
     allowed = total_seconds if case.counts_time else share * _events(case)
     consumed = Fraction(tally.bad) / allowed if allowed > 0 else None
     reason = _why_no_data(case, allowed)
-    total_minutes = total_seconds / 60
     return Budget(
-        at=case.at,
-        watermark=case.watermark,
-        window=case.window,
-        target=case.target,
-        method=case.method,
-        counts_time=case.counts_time,
-        valid=tally.valid,
-        good=tally.good,
-        bad=tally.bad,
-        sli=rounded(Fraction(tally.good, tally.valid)) if tally.valid > 0 else None,
-        coverage=rounded(case.coverage),
+        case=case,
         state=state_of(consumed, reason),
-        allowed=rounded(allowed / 60 if case.counts_time else allowed),
+        exact_sli=Fraction(tally.good, tally.valid) if tally.valid > 0 else None,
+        exact_coverage=case.coverage,
+        exact_allowed=allowed / 60 if case.counts_time else allowed,
+        exact_consumed=consumed,
+        exact_minutes=total_seconds / 60,
         burn=case.burn,
-        exhausts_at=None if reason else exhausts_at(case, consumed),
         reason=reason,
-        **_spent(consumed, total_minutes),
     )
 
 
@@ -179,27 +231,20 @@ def compose(parts: Sequence[Composed], case: Case) -> Budget:
     known = [one for one in parts if one.budget.exact_consumed is not None and one.budget.is_judged]
     weight = sum((one.weight for one in known), Fraction())
     consumed = _mean(known, weight, [one.budget.exact_consumed for one in known])
-    sli = _mean(known, weight, [Fraction(one.budget.sli) if one.budget.sli is not None else None for one in known])
+    sli = _mean(known, weight, [one.budget.exact_sli for one in known])
     reason = "" if known else "none of its parts has data"
     total_minutes = budget_share(case.target) * case.window.seconds / 60
     return Budget(
-        at=case.at,
-        watermark=case.watermark,
-        window=case.window,
-        target=case.target,
-        method=case.method,
-        counts_time=True,
-        valid=0,
-        good=0,
-        bad=0,
-        sli=rounded(sli) if sli is not None else None,
-        coverage=min((one.budget.coverage for one in parts), default=Decimal(1)),
+        case=case,
         state=state_of(consumed, reason),
-        allowed=rounded(total_minutes),
+        exact_sli=sli,
+        exact_coverage=min((one.budget.exact_coverage for one in parts), default=Fraction(1)),
+        exact_allowed=total_minutes,
+        exact_consumed=consumed,
+        exact_minutes=total_minutes,
         burn={name: _mean_burn(known, weight, name) for name in BURN_WINDOWS},
-        exhausts_at=None,
         reason=reason,
-        **_spent(consumed, total_minutes),
+        forecasts=False,
     )
 
 
@@ -268,16 +313,8 @@ def _why_no_data(case: Case, allowed: Fraction) -> str:
     return ""
 
 
-def _spent(consumed: Fraction | None, total_minutes: Fraction) -> dict[str, Any]:
-    spent = None if consumed is None else consumed * total_minutes
-    return {
-        "consumed": None if consumed is None else rounded(consumed),
-        "remaining": None if consumed is None else rounded(1 - consumed),
-        "total_minutes": rounded(total_minutes),
-        "used_minutes": None if spent is None else rounded(spent),
-        "remaining_minutes": None if spent is None else rounded(total_minutes - spent),
-        "exact_consumed": consumed,
-    }
+def _rounded(value: Fraction | None) -> Decimal | None:
+    return None if value is None else rounded(value)
 
 
 def _mean(known: Sequence[Composed], weight: Fraction, values: Sequence[Fraction | None]) -> Fraction | None:
