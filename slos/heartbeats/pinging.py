@@ -21,6 +21,7 @@ from slos.models.heartbeats import NO_RID
 
 TRIES = 3
 
+# A run that overran its deadline is no longer waited for: its late end finds the start among the pings.
 COLUMNS = """
     SELECT h.id, h.version, h.ping_count, h.options,
         h.kind, h.timeout_seconds, h.schedule, h.timezone,
@@ -28,7 +29,11 @@ COLUMNS = """
         h.status, h.last_duration_ms, h.minute_count, h.hour_count,
         h.last_ping_at, h.last_start_at, h.due_at, h.down_at, h.unknown_since,
         h.minute_at, h.hour_at, h.runaway_since,
-        r.started_at,
+        CASE WHEN r.started_at IS NOT NULL THEN r.started_at WHEN h.status = 'down' THEN (
+            SELECT CASE WHEN l.kind = 'start' THEN l.at END FROM slos_ping l
+            WHERE l.heartbeat_id = h.id AND l.kind IN ('start', 'success', 'fail') AND COALESCE(l.rid, %s) = %s
+            ORDER BY l.n DESC LIMIT 1
+        ) END,
         (SELECT max(o.deadline_at) FROM slos_heartbeatrun o WHERE o.heartbeat_id = h.id AND o.rid <> %s)
     FROM slos_heartbeat h LEFT JOIN slos_heartbeatrun r ON r.heartbeat_id = h.id AND r.rid = %s
 """
@@ -142,7 +147,7 @@ def _read(address: Address, call: Call, *, lock: bool = False) -> Found:
     rid = call.rid or NO_RID
     by_code = address.code is not None
     sql, key = (BY_CODE, [address.code]) if by_code else (BY_SLUG, [address.ping_key, address.slug])
-    rows = ask(sql + (" FOR UPDATE OF h" if lock else ""), [rid, rid, *key])
+    rows = ask(sql + (" FOR UPDATE OF h" if lock else ""), [NO_RID, rid, rid, rid, *key])
     if not rows:
         raise UnknownHeartbeat
     if len(rows) > 1:

@@ -3,7 +3,7 @@
 import threading
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -57,6 +57,21 @@ def test_it_goes_down_at_due_plus_grace_and_not_a_second_before() -> None:
     assert fact.automation is not None
     assert (fact.automation.slug, fact.data["cause"]) == ("deal-sync", "missed")
     assert fact.sentence == f"{heartbeat.name} gave no sign of life: it was due at 2026-11-03 10:00:00 UTC."
+
+
+@pytest.mark.parametrize("rid", [None, uuid4()])
+def test_the_late_end_of_a_run_that_overran_still_tells_how_long_it_took(rid: UUID | None) -> None:
+    heartbeat = make_up(max_runtime_seconds=300, timeout_seconds=86_400)
+    ping(heartbeat, NOW + MINUTE, "start", rid=rid)
+    ping(heartbeat, NOW + 2 * MINUTE, "start", rid=uuid4())
+    sweep_heartbeats(NOW + 6 * MINUTE)
+    assert reread(heartbeat).status == "down"
+
+    ping(heartbeat, NOW + 11 * MINUTE, rid=rid)
+    assert (reread(heartbeat).status, reread(heartbeat).last_duration_ms) == ("up", 600_000)
+    ping(heartbeat, NOW + 12 * MINUTE, "fail", rid=rid)
+    ping(heartbeat, NOW + 13 * MINUTE, rid=rid)
+    assert reread(heartbeat).last_duration_ms is None  # what ended that run is the end of it
 
 
 def test_a_late_sweep_says_when_it_really_went_down() -> None:
