@@ -28,6 +28,7 @@ EXPECTED = {
         *("catalog:automations", "catalog:automation", "notify:webhooks", "integrations:integrations", "portal:trace"),
         *("runs:list", "runs:detail", "heartbeats:list", "heartbeats:detail", "slos:list", "slos:detail", "facts:list"),
         *("policy:page", "policy:decisions", "reports:budgets", "reports:executive", "reports:debug", "catalog:upkeep"),
+        "figures:automation",
     },
     "analyst": {
         *("portal:cockpit", "handoffs:list", "handoffs:detail", "handoffs:act", "identity:account", "audit:list"),
