@@ -73,17 +73,25 @@ class _Plan:
 
 
 def gather(slos: Sequence[Slo], at: datetime) -> dict[int, Inputs]:
-    """By SLO; a dozen queries, however many there are (hit rates take some for each)."""
-    if not slos:
-        return {}
-    known = know(slos, *_reach(slos, at))
-    plans = [_plan(one, at, known) for one in slos]
-    pieces = [(plan, Asked(plan.slo, start, end, at)) for plan in plans for start, end in pairwise(plan.cuts)]
-    read_pieces = read([one for _, one in pieces], known)
-    by_slo: dict[int, list[tuple[Asked, Tally]]] = {one.pk: [] for one in slos}
-    for (plan, one), tally in zip(pieces, read_pieces, strict=True):
-        by_slo[plan.slo.pk].append((one, tally))
-    return {plan.slo.pk: _inputs(plan, by_slo[plan.slo.pk], at, known) for plan in plans}
+    """By SLO; a few queries, however many there are."""
+    return {one.pk: inputs for one, inputs in zip(slos, gather_each([(one, at) for one in slos]), strict=True)}
+
+
+def gather_each(asked: Sequence[tuple[Slo, datetime]]) -> list[Inputs]:
+    """Of SLOs each as of an instant, in order."""
+    if not asked:
+        return []
+    known = know(list({slo.pk: slo for slo, _ in asked}.values()), *_reach(asked))
+    plans = [_plan(slo, at, known) for slo, at in asked]
+    pieces = [
+        (number, Asked(plan.slo, start, end, at))
+        for number, (plan, (_, at)) in enumerate(zip(plans, asked, strict=True))
+        for start, end in pairwise(plan.cuts)
+    ]
+    found: list[list[tuple[Asked, Tally]]] = [[] for _ in asked]
+    for (number, one), tally in zip(pieces, read([one for _, one in pieces], known), strict=True):
+        found[number].append((one, tally))
+    return [_inputs(plan, mine, at, known) for plan, mine, (_, at) in zip(plans, found, asked, strict=True)]
 
 
 def judged(slo: Slo, inputs: Inputs, at: datetime, *, target: Any = None) -> Budget:
@@ -148,12 +156,12 @@ def _unpack(values: list[int]) -> Tally:
 # --- the parts ---
 
 
-def _reach(slos: Iterable[Slo], at: datetime) -> tuple[datetime, datetime]:
+def _reach(asked: Iterable[tuple[Slo, datetime]]) -> tuple[datetime, datetime]:
     """From where to where something must be known."""
-    windows = [window_of(one, at) for one in slos]
+    windows = [(at, window_of(slo, at)) for slo, at in asked]
     back = max(BURN_WINDOWS.values())
-    lengths = [(one.end - one.start) * (EARLIER + 2) for one in windows]
-    return at - back - max(lengths), max(at, *(one.end for one in windows))
+    first = min(at - back - (one.end - one.start) * (EARLIER + 2) for at, one in windows)
+    return first, max(max(at, one.end) for at, one in windows)
 
 
 def _plan(slo: Slo, at: datetime, known: Known) -> _Plan:

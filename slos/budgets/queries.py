@@ -16,10 +16,22 @@ from django.db.models.functions import Cast
 from opsportal.errors import InvalidInput
 from slos.budgets.composites import burn_of_parts, compose_budgets, parts_of
 from slos.budgets.counting import count_runs, counts
-from slos.budgets.engine import Budget, Burn, Cause, Day, Point, RunCounts, Tally, days_of, window_before, window_of
+from slos.budgets.engine import (
+    Budget,
+    Burn,
+    Cause,
+    Day,
+    Point,
+    RunCounts,
+    Tally,
+    buckets,
+    days_of,
+    window_before,
+    window_of,
+)
 from slos.budgets.engine.budgets import MIN_COVERAGE, burn_of, rounded
 from slos.budgets.engine.windows import Window, day_window
-from slos.budgets.gathering import EARLIER, Inputs, gather, judged, unpacked
+from slos.budgets.gathering import EARLIER, Inputs, gather, gather_each, judged, unpacked
 from slos.budgets.knowledge import know, watermark
 from slos.budgets.readings import Asked, counted_time, coverage, read
 from slos.models import Slo, SloPart, SloReading
@@ -48,7 +60,7 @@ __all__ = [
 
 SKEW = timedelta(seconds=300)  # clocks of callers may be ahead by so much
 POINTS = 120  # of a burn-down
-COHORTS = 12  # of one of hit rates, each point of which is a cohort of its own to count
+COHORTS = 60  # of one of hit rates: whole days of UTC, which are added up already
 STEP = timedelta(minutes=15)
 
 
@@ -156,8 +168,8 @@ def account(slo: Slo, at: datetime, *, causes: bool = True) -> Account:
     whole = known[slo.pk]
     members = [(Fraction(part.weight), part.part) for part in parts] or [(Fraction(1), slo)]
     members = [one for one in members if one[1] == slo or (one[1].pk in known and known[one[1].pk].is_judged)]
-    points = COHORTS if any(one.kind == SliKind.HIT_RATE for _, one in members) else POINTS
-    ends = _steps(whole.window, min(whole.watermark, at), points)
+    of_days = any(one.kind == SliKind.HIT_RATE for _, one in members)
+    ends = (_midnights if of_days else _steps)(whole.window, min(whole.watermark, at))
     cuts = [whole.window.start, *ends]
     asked = [Asked(one, start, end, at) for _, one in members for start, end in pairwise(cuts)]
     read = tallies(asked, causes=causes and not parts)
@@ -186,22 +198,30 @@ def what_if(slo: Slo, at: datetime, *, target: Decimal | None = None, threshold_
     """
     if slo.kind == SliKind.COMPOSITE:
         raise InvalidInput("not_applicable", "A composite has the budgets of its parts: ask them.", field="target")
-    inputs = _inputs_of([slo], at)[slo.pk]
-    if threshold_ms is not None:
-        inputs = replace(inputs, tally=_by_threshold(slo, inputs, threshold_ms), burn={})
-    return judged(slo, inputs, at, target=target)
+    return _asked_otherwise(slo, _inputs_of([slo], at)[slo.pk], at, target, threshold_ms)
 
 
 def what_if_before(
     slo: Slo, at: datetime, *, target: Decimal | None = None, threshold_ms: int | None = None
 ) -> list[Budget]:
     """The same of the windows before, the newest first; those that can be judged."""
-    window, found = window_of(slo, at), []
+    window, ends = window_of(slo, at), []
     for _ in range(EARLIER):
         window = window_before(slo, window)
-        end = window.end if slo.window_kind == "rolling" else window.end - timedelta(seconds=1)
-        found.append(what_if(slo, end, target=target, threshold_ms=threshold_ms))
+        ends.append(window.end if slo.window_kind == "rolling" else window.end - timedelta(seconds=1))
+    gathered = gather_each([(slo, end) for end in ends])
+    found = [
+        _asked_otherwise(slo, inputs, end, target, threshold_ms) for inputs, end in zip(gathered, ends, strict=True)
+    ]
     return [one for one in found if one.is_judged]
+
+
+def _asked_otherwise(
+    slo: Slo, inputs: Inputs, at: datetime, target: Decimal | None, threshold_ms: int | None
+) -> Budget:
+    if threshold_ms is not None:
+        inputs = replace(inputs, tally=_by_threshold(slo, inputs, threshold_ms), burn={})
+    return judged(slo, inputs, at, target=target)
 
 
 def _by_threshold(slo: Slo, inputs: Inputs, threshold_ms: int) -> Tally:
@@ -259,9 +279,19 @@ def _readings(slos: Sequence[Slo]) -> dict[int, _Reading]:
     return known
 
 
-def _steps(window: Window, until: datetime, points: int) -> list[datetime]:
+def _midnights(window: Window, until: datetime) -> list[datetime]:
+    """The midnights of UTC after the window's start, of long windows some of them; the last one `until`."""
+    step = timedelta(days=max(1, (window.end - window.start).days // COHORTS))
+    ends, end = [], buckets.floor(window.start, buckets.DAY) + step
+    while end < until:
+        ends.append(end)
+        end += step
+    return [*ends, until] if until > window.start else []
+
+
+def _steps(window: Window, until: datetime) -> list[datetime]:
     """Up to so many instants after the window's start, at whole quarters of an hour, the last one `until`."""
-    length = (window.end - window.start) / points
+    length = (window.end - window.start) / POINTS
     step = max(STEP, STEP * -(-length // STEP))
     ends, end = [], window.start + step
     while end < until:

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from handoffs.cohort import Instant
-from handoffs.queries.rates import Question, read_cohort
 from slos.budgets import spans, terms
 from slos.budgets.counting import decoded
 from slos.budgets.engine import Span, Tally, Window, cut, merge, seconds, without
 from slos.budgets.engine.buckets import ceil, cover, floor
 from slos.budgets.engine.violations import HEARTBEAT, MISSED, add_up
+from slos.budgets.hit_rates import Cohorts, tallies_of
 from slos.budgets.knowledge import Known
 from slos.budgets.spans import Stretch
 from slos.models import Slo
@@ -43,8 +43,7 @@ def read(asked: Sequence[Asked], known: Known, *, causes: bool = False) -> list[
     for number, (one, time) in enumerate(zip(asked, times, strict=True)):
         if terms.counts_downtime(one.slo):
             tallies[number] = _downtime(one, time, known, tallies[number])
-        elif one.slo.kind == SliKind.HIT_RATE:
-            tallies[number] += _hit_rate(one.slo, time.counted, _instant_of(one, known))
+    _add_hit_rates(tallies, asked, times, known)
     _add_buckets(tallies, asked, times, known, causes)
     return tallies
 
@@ -176,15 +175,15 @@ def _instant_of(one: Asked, known: Known) -> Instant:
     return Instant(at, is_past=known.watermark is not None and at < known.watermark)
 
 
-def _hit_rate(slo: Slo, counted: Iterable[Span], instant: Instant) -> Tally:
-    """Handoffs that began in these stretches, judged by the business clock as of that instant."""
-    if slo.rule is None:
-        return Tally()
-    tally = Tally()
-    for start, end in counted:
-        counts = read_cohort(Question([slo.rule], start, end, instant), []).total().counts
-        tally += Tally(counts.business_evaluated, counts.business_evaluated - counts.business_hits)
-    return tally
+def _add_hit_rates(tallies: list[Tally], asked: Sequence[Asked], times: Sequence[_Time], known: Known) -> None:
+    """Handoffs that began in these stretches, judged by the business clock as of an instant."""
+    wanted = [
+        (number, Cohorts(one.slo.rule_id, time.counted, _instant_of(one, known)))
+        for number, (one, time) in enumerate(zip(asked, times, strict=True))
+        if one.slo.kind == SliKind.HIT_RATE and one.slo.rule_id is not None
+    ]
+    for (number, _), tally in zip(wanted, tallies_of([one for _, one in wanted]), strict=True):
+        tallies[number] += tally
 
 
 def by_automation(slos: Iterable[Slo]) -> dict[int, list[Slo]]:
