@@ -27,5 +27,5 @@ class DecisionForm(Form):
             strip=False,
             max_length=200,
             widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-            help_text="This is dangerous, and you entered it more than ten minutes ago.",
+            help_text="Needed to approve: this is dangerous, and you entered it more than ten minutes ago.",
         )

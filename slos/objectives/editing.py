@@ -55,8 +55,18 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     return _editor(request, form, title=title, button=button, back=slo.get_absolute_url())
 
 
+def _back_label(form: SloForm) -> str:
+    return form.slo.name if form.slo else "Objectives"
+
+
 def _editor(request: HttpRequest, form: SloForm, *, title: str, button: str, back: str) -> HttpResponse:
-    context: dict[str, Any] = {"title": title, "button": button, "back_url": back, "back_label": "Back", "form": form}
+    context: dict[str, Any] = {
+        "title": title,
+        "button": button,
+        "back_url": back,
+        "back_label": _back_label(form),
+        "form": form,
+    }
     if request.method == "POST" and form.is_valid():
         try:
             definition = form.definition()

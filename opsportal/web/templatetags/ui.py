@@ -18,8 +18,8 @@ from opsportal.web import words
 register = template.Library()
 
 TONES = ("good", "warn", "bad", "calm")
-# As words.utc() and isoformat() write them into sentences that are kept.
-INSTANT = re.compile(r"\b(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d) UTC)?\b")
+# As words.utc(), words.iso() and isoformat() write them into what is kept.
+INSTANT = re.compile(r"\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d)(?:Z| UTC))?\b")
 
 
 @register.simple_tag
