@@ -12,7 +12,7 @@ from opsportal.audit import sentences
 from opsportal.audit.models import Entry
 from opsportal.catalog import queries, registry, tiers
 from opsportal.catalog.models import Automation, Credential, Freeze, Part, Release, Responsibility, Switch
-from opsportal.catalog.readiness import Readiness
+from opsportal.catalog.readiness import Item, Readiness
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
 
@@ -29,6 +29,21 @@ WORDS = (
     ("retry_notes", "Retries and compensation"),
     ("fallback", "Fallback"),
 )
+
+
+# Where somebody who may edit it fills in what readiness misses, below the page of the automation.
+FILLED_IN = {
+    "owner": "edit/",
+    "backup": "edit/",
+    "impact": "edit/",
+    "dashboard": "edit/#id_links",
+    "runbook": "edit/#id_links",
+    "accountable": "edit/people/",
+    "how_to_pause": "edit/words/",
+    "documentation": "edit/words/",
+    "tier_agreed": "tier/",
+    "credentials": "upkeep/#credentials",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,14 @@ def figures_of(automation: Any, readiness: Readiness, now: datetime) -> list[Fig
         _version(automation, now),
         _cost(automation),
     ]
+
+
+def missing_of(automation: Automation, readiness: Readiness) -> list[tuple[Item, str]]:
+    """What is missing, with the page where it is filled in."""
+    own = automation.get_absolute_url()
+    pages = {key: own + part for key, part in FILLED_IN.items()}
+    pages |= {one.key: one.filled_in.format(slug=automation.slug) for one in registry.questions()}
+    return [(item, pages.get(item.key, "")) for item in readiness.missing]
 
 
 def _missing(readiness: Readiness) -> str:

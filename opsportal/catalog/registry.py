@@ -56,6 +56,7 @@ class Question:
     have: Have
     order: int
     rows: Rows | None = None
+    filled_in: str = ""
 
     @property
     def annotation(self) -> str:
@@ -77,12 +78,15 @@ def register_panel(name: str, template: str, context: PanelContext, order: int =
     _panels[name] = Panel(name, template, context, order)
 
 
-def register_readiness(key: str, question: str, have: Have, order: int = 50, rows: Rows | None = None) -> None:
+def register_readiness(
+    key: str, question: str, have: Have, order: int = 50, rows: Rows | None = None, filled_in: str = ""
+) -> None:
     """Have readiness ask for something that lives above. `question` says what is missing, as a sentence.
 
-    Where having it is having a row, `rows` saves pages the statement of `have`.
+    Where having it is having a row, `rows` saves pages the statement of `have`. `filled_in` is the page that makes
+    one, with `{slug}` where the automation is named.
     """
-    _questions[key] = Question(key, question, have, order, rows)
+    _questions[key] = Question(key, question, have, order, rows, filled_in)
 
 
 def register_usage(usage: Usage) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -27,6 +27,7 @@ from opsportal.web.actions import Done, say
 from opsportal.web.filters import FilterSet, RecordFilter
 from opsportal.web.listing import list_page
 from opsportal.web.templatetags import ui
+from opsportal.web.words import count
 from slos.alarms import operations, queries
 from slos.facts import address_of
 from slos.models import Fact
@@ -135,7 +136,7 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
         table_class=FactTable if may(request, "heartbeats:read") else LeadershipFactTable,
         filter_class=FactFilterSet,
         title="What is wrong",
-        context={"sentence": "Outages, burns, stuck runs and what is unusual, as the portal noticed them."},
+        context={"sentence": _sentence(queries.list_facts(principal))},
         csv_name="facts",
     )
 
@@ -168,6 +169,17 @@ def watch(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
     }
     return render(request, "slos/alarms_watch.html", context, status=422 if form.errors else 200)
+
+
+def _sentence(facts: QuerySet[Fact]) -> str:
+    """How much goes on, and how much of it nobody has taken up."""
+    told = facts.order_by().aggregate(
+        on=Count("pk", filter=Q(ended_at=None)), free=Count("pk", filter=Q(ended_at=None, claimed_at=None))
+    )
+    if not told["on"]:
+        return "Nothing is wrong at this moment. Below is what was."
+    kept = "nobody has taken any of it up" if told["on"] == told["free"] else f"{told['free']} not taken up"
+    return f"{count(told['on'], 'thing goes on', 'things go on')} now; {kept}."
 
 
 def _plain(value: Any) -> Any:

@@ -30,5 +30,6 @@ def register() -> None:
         "Nothing tells that it has fallen silent: no heartbeat of it has been pinged yet.",
         with_heartbeat,
         rows=at_work,
+        filled_in="/heartbeats/new/?automation={slug}",
     )
     catalog.register_beside(with_heartbeats)

@@ -14,7 +14,8 @@ def register() -> None:
     sentences.register(SENTENCES)
     addresses.register("slo", lambda slug: f"/slos/{slug}/")
     in_force = Slo.objects.in_force
-    catalog.register_readiness("slo", "It has no SLO in force.", queries.with_slo, order=10, rows=in_force)
+    new = "/slos/new/?automation={slug}"
+    catalog.register_readiness("slo", "It has no SLO in force.", queries.with_slo, 10, in_force, new)
     catalog.register_beside(queries.with_slos)
     catalog.register_panel("SLO", "slos/objectives_panel.html", views.panel, order=10)
     navigation.register("Services", "Objectives", "slos:list", order=54, scope="slos:read")

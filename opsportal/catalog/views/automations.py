@@ -57,6 +57,7 @@ def automation_page(request: HttpRequest, slug: str) -> HttpResponseBase:
         "sentence": pages.sentence_of(automation),
         "figures": pages.figures_of(automation, found, now),
         "readiness": found,
+        "missing": pages.missing_of(automation, found),
         "degraded_sentence": automation.degraded_at(now),
         "gate": pages.gate_of(automation),
         "words": pages.words_of(automation),

@@ -51,13 +51,19 @@ def releases_page(request: HttpRequest) -> HttpResponse:
     risky = sum(each.risk == Release.Risk.HIGH for each in planned)
     context = {
         "title": "Releases",
-        "sentence": f"{count(len(planned), 'release')} announced for the next 30 days, {risky} of high risk; "
-        f"{count(len(watched), 'release')} watched now.",
+        "sentence": _coming(len(planned), risky, len(watched)),
         "planned": planned,
         "watched": watched,
         "now": now,
     }
     return render(request, "catalog/releases.html", context)
+
+
+def _coming(planned: int, risky: int, watched: int) -> str:
+    ahead = f"{count(planned, 'release')} announced for the next 30 days" if planned else "No release is announced"
+    risk = f", {risky} of high risk" if risky else ""
+    after = f"{watched} {'is' if watched == 1 else 'are'} watched after going out" if watched else "none is watched"
+    return f"{ahead}{risk}; {after}."
 
 
 def _when(release: Release) -> Any:
