@@ -269,7 +269,8 @@ def _may_undo(kind: Kind, batch: ImportBatch, person: Person) -> bool:
 
 def _story(batch: ImportBatch, kind: Kind) -> str:
     new = count(batch.counts.get(RowState.CREATED, 0), *kind.nouns)
-    said = f"{batch.by_label} imported {new} {mode_of(kind, live=batch.live)} under {batch.about}."
+    under = f" under {batch.about}" if batch.about else ""
+    said = f"{batch.by_label} imported {new} {mode_of(kind, live=batch.live)}{under}."
     if batch.state == State.UNDONE:
         gone, kept = (batch.counts.get(one, 0) for one in (RowState.REMOVED, RowState.KEPT))
         said += f" {batch.undone_by} took {gone:,} out again; {kept:,} {'was' if kept == 1 else 'were'} kept."

@@ -48,7 +48,7 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
         table_class=RunTable,
         filter_class=RunFilter,
         title="Runs",
-        context={"sentence": "What automations told of their work, newest first."},
+        context={"sentence": "What automations told of their work, the newest report first."},
         csv_name="runs",
     )
 

@@ -141,3 +141,11 @@ def test_the_admin_writes_through_the_operation(client: Client):
     assert "are frozen until" in response.content.decode()
     automation.refresh_from_db()
     assert automation.tier == "P1"
+
+
+def test_what_is_missing_leads_to_where_it_is_filled_in(ops_lead: Client):
+    make_automation("lead-router")
+    page = ops_lead.get("/automations/lead-router/").content.decode()
+    for address in ("edit/words/", "tier/", "edit/people/", "edit/#id_links"):
+        assert f'href="/automations/lead-router/{address}">Fill in' in page
+    assert 'href="/slos/new/?automation=lead-router">Fill in' in page

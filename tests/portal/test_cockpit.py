@@ -10,7 +10,10 @@ from opsportal.identity.actors import actor_for
 from opsportal.identity.roles import Role
 from opsportal.portal.cockpit import cockpit_of
 from opsportal.sweeps import health
+from slos.facts import News, raise_facts
+from slos.states import FactKind
 from tests.factories.approvals import ask
+from tests.factories.catalog import make_automation
 from tests.factories.handoffs import make_handoff, make_rule
 from tests.factories.identity import SETUP, make_person, make_team
 
@@ -150,3 +153,32 @@ def test_names_are_text_and_the_page_stays_small_and_cheap(client, team, now, dj
 
 def test_nobody_sees_it_without_signing_in(client):
     assert client.get("/").url == "/login/?next=/"
+
+
+def fail(automation, now, *sentences):
+    raise_facts(
+        [
+            News(f"{automation.slug} {sentence}", FactKind.EXHAUSTED, sentence, occurred_at=now, automation=automation)
+            for sentence in sentences
+        ],
+        now=now,
+    )
+
+
+def test_what_is_wrong_stands_once_an_automation_and_mine_first(team, now):
+    other = make_automation("a-first", tier="P0", team=team["owner"].team)
+    mine = make_automation("z-last", tier="P2", team=team["owner"].team, owner=team["owner"])
+    fail(other, now, "It loops.")
+    fail(mine, now, "One.", "Two.", "Three.", "Four.")
+    cockpit = cockpit_of(team["owner"], now)
+    assert [(one.name, len(one.facts), one.more) for one in cockpit.wrong] == [(str(mine), 3, 1), (str(other), 1, 0)]
+    assert cockpit.sentence == "No timer waits for you. 1 automation of yours is in trouble."
+    assert (cockpit.word, cockpit.tone) == ("1 in trouble", "warn")
+    assert cockpit_of(team["teammate"], now).sentence == "Nothing needs you right now."
+
+
+def test_who_stands_by_for_an_automation_hears_of_it_too(team, now):
+    mine = make_automation("router", team=team["owner"].team, owner=team["owner"], backup_owner=team["teammate"])
+    fail(mine, now, "It loops.")
+    assert cockpit_of(team["teammate"], now).word == "1 in trouble"
+    assert cockpit_of(team["outsider"], now).wrong == []
