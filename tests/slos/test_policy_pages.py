@@ -172,7 +172,7 @@ def test_from_what_failed_one_goes_on_to_the_run_its_trace_and_runs_like_it(hous
     assert "/runs/?automation=lead-router&amp;status=failed&amp;error_type=Rate%20limit&amp;since=" in page
     assert "oldest 1 h 30 min" in page
     assert page.index("Enrich") < page.index("Fetch")
-    assert "half within 4 s" in page
+    assert "median 4 s" in page
 
 
 # --- the policy itself ---
