@@ -86,7 +86,11 @@ def panel(request: HttpRequest, automation: Automation, now: datetime) -> Mappin
     gauge = getattr(automation, "queue_gauge", None)  # read with it
     for one in runs:
         one.tone = words.TONES[RunStatus(one.status)]  # type: ignore[attr-defined]
-    return {"runs": runs, "strip": charts.strip("Oldest first", cells) if runs else None, "gauge": gauge}
+    return {
+        "runs": runs,
+        "strip": charts.strip(f"The last {len(cells)}, oldest first", cells) if runs else None,
+        "gauge": gauge,
+    }
 
 
 def step_bars(steps: list[dict[str, Any]]) -> list[StepBar]:
