@@ -61,7 +61,8 @@ class HeartbeatSerializer(Serializer):
 
 class ShownHeartbeatSerializer(HeartbeatSerializer):
     """The same with what is known. `ping_url` is a secret: null for those who may not write heartbeats. `due_at`: when
-    the next ping is expected, `down_at`: when its silence becomes an outage.
+    the next ping is expected, `down_at`: when its silence becomes an outage, `run_until`: by when the run that is due
+    first of those under way has to end.
     """
 
     slug = drf.CharField(read_only=True)  # type: ignore[assignment]
@@ -73,6 +74,7 @@ class ShownHeartbeatSerializer(HeartbeatSerializer):
     last_start_at = DateTimeField(read_only=True, allow_null=True)
     due_at = DateTimeField(read_only=True, allow_null=True)
     down_at = DateTimeField(read_only=True, allow_null=True)
+    run_until = DateTimeField(read_only=True, allow_null=True)
     unknown_since = DateTimeField(read_only=True, allow_null=True)
     next_times = drf.ListField(child=DateTimeField(), read_only=True)
     last_duration = drf.FloatField(read_only=True, allow_null=True)
@@ -83,7 +85,7 @@ class ShownHeartbeatSerializer(HeartbeatSerializer):
         now, options = self.context["view"].now, {**operations.OPTIONS, **heartbeat.options}
         iso = DateTimeField().to_representation
         plain = ("slug", "name", "kind", "schedule", "min_items", "max_pings_per_hour", "tags", "description")
-        instants = {name: getattr(heartbeat, name) for name in INSTANTS}
+        instants = {name: getattr(heartbeat, name, None) for name in (*INSTANTS, "run_until")}
         return {
             **{name: getattr(heartbeat, name) for name in plain},
             **{name: getattr(heartbeat, column) for name, column in COLUMNS.items()},

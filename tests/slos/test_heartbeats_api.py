@@ -1,8 +1,9 @@
 """/api/v1/heartbeats/: what is expected, what is known, who may see and do what."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -126,6 +127,15 @@ def test_pings_and_flips_are_listed_newest_first(client: Client) -> None:
     ]
     assert pings["next"]
     assert [(one["from"], one["to"], one["reason"]) for one in flips] == [("up", "down", "fail"), ("new", "up", "ping")]
+
+
+def test_it_tells_by_when_the_run_under_way_has_to_end(client: Client) -> None:
+    heartbeat, now = make_heartbeat(slug="deal-sync", max_runtime_seconds=300), clock.now()
+    assert send(client, "GET", f"{URL}deal-sync/").json()["run_until"] is None
+    for ago in (60, 20):
+        ping(heartbeat, now - timedelta(seconds=ago), "start", rid=uuid4())
+    shown = send(client, "GET", f"{URL}deal-sync/").json()
+    assert datetime.fromisoformat(shown["run_until"]) == now + timedelta(seconds=240)
 
 
 def test_the_status_of_now_is_told_and_filtered_by_without_a_sweep(client: Client) -> None:
