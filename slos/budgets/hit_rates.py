@@ -4,13 +4,14 @@ what still runs, days that changed and days that a stretch begins or ends in are
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Sum, Value, When
+from django.db.models import BigIntegerField, Case, IntegerField, Q, Sum, Value, When
+from django.db.models.functions import Cast
 
 from handoffs.cohort import (
     Days,
@@ -41,7 +42,7 @@ class Cohorts(NamedTuple):
 
 
 def tallies_of(asked: Sequence[Cohorts]) -> list[Tally]:
-    """In order; three queries for each instant that is asked about."""
+    """In order; two queries for each instant that is asked about."""
     found: list[Tally] = [Tally()] * len(asked)
     for instant in {one.instant for one in asked}:
         mine = [(number, one) for number, one in enumerate(asked) if one.instant == instant and one.stretches]
@@ -64,9 +65,8 @@ def _count(rules: set[int], cuts: Sequence[datetime], instant: Instant) -> Count
             return found
         edges = {_day_of(one) for one in cuts if midnight(_day_of(one)) != one}
         days = Q(rule__in=rules, day__gte=_day_of(cuts[0]), day__lte=_day_of(cuts[-1]))
-        changed = DirtyDay.objects.filter(days).order_by().values_list("rule_id", "day").distinct()
-        anew = {*changed, *((rule, day) for rule in rules for day in edges)}
-        _count_days(found, days & ~Q(day__in=edges), cuts)
+        anew = {(rule, day) for rule in rules for day in edges}
+        anew |= _count_days(found, days, cuts, anew)
         _count_records(found, rules, cuts, instant, spans_of(anew))
     return found
 
@@ -75,14 +75,21 @@ def _day_of(at: datetime) -> date:
     return at.astimezone(UTC).date()
 
 
-def _count_days(found: Counted, days: Q, cuts: Sequence[datetime]) -> None:
-    """None of these is cut in two."""
-    same = DirtyDay.objects.filter(rule=OuterRef("rule"), day=OuterRef("day"))
-    rows = RateDay.objects.filter(days, ~Exists(same), dimension="").order_by().values_list("rule_id", "day")
-    for rule, day, valid, hits in rows.annotate(Sum("business_evaluated"), Sum("business_hits")):
-        at = midnight(day)
-        if cuts[0] <= at < cuts[-1]:
-            found[rule, bisect_right(cuts, at) - 1] += Tally(valid, valid - hits)
+def _count_days(
+    found: Counted, days: Q, cuts: Sequence[datetime], cut_days: Collection[tuple[int, date]]
+) -> set[tuple[int, date]]:
+    """Days added up, but for those that are cut; answers those that changed since, which are none of them."""
+    added_up = RateDay.objects.filter(days, dimension="").order_by().values_list("rule_id", "day")
+    dirty = DirtyDay.objects.filter(days).order_by().values_list("rule_id", "day").distinct()
+    none = Cast(Value(None), BigIntegerField())
+    added_up = added_up.annotate(valid=Sum("business_evaluated"), hits=Sum("business_hits"))
+    rows: list[tuple[Any, ...]] = list(added_up.union(dirty.annotate(valid=none, hits=none), all=True))
+    changed = {(rule, day) for rule, day, valid, _ in rows if valid is None}
+    for rule, day, valid, hits in rows:
+        is_whole = valid is not None and (rule, day) not in changed and (rule, day) not in cut_days
+        if is_whole and cuts[0] <= midnight(day) < cuts[-1]:
+            found[rule, bisect_right(cuts, midnight(day)) - 1] += Tally(valid, valid - hits)
+    return changed
 
 
 def _count_records(

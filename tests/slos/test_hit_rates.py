@@ -75,4 +75,4 @@ def test_they_take_as_many_queries_as_one_stretch(rules):
         tallies_of(few)
     with CaptureQueriesContext(connection) as of_many:
         tallies_of(many)
-    assert len(of_many) == len(of_few) == 3
+    assert len(of_many) == len(of_few) == 2
