@@ -87,7 +87,7 @@ class PersonField(django_forms.ModelChoiceField):  # type: ignore[type-arg]
 class PeopleField(django_forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     def __init__(self, **kwargs: Any) -> None:
         people = Person.objects.filter(is_active=True).order_by("name")
-        widget = django_forms.SelectMultiple(attrs={"size": 6})
+        widget = django_forms.CheckboxSelectMultiple
         super().__init__(**{"queryset": people, "required": False, "widget": widget, **kwargs})
 
 
@@ -162,7 +162,7 @@ class CostForm(PartForm):
 
 class RaciForm(PartForm):
     accountable = PersonField(help_text="Exactly one person.")
-    responsible = PeopleField(help_text="Who does the work. Hold Ctrl to choose several.")
+    responsible = PeopleField(help_text="Who does the work.")
     consulted = PeopleField(help_text="Who is asked before it changes.")
     informed = PeopleField(help_text="Who is told afterwards.")
 
