@@ -80,7 +80,7 @@ def test_the_page_shows_a_freeze(ops_lead: Client):
     make_automation("lead-router")
     freeze = make_freeze(now=clock.now())
     page = ops_lead.get("/automations/lead-router/").content.decode()
-    assert "New features and experiments are frozen until" in page
+    assert "are frozen until" in page
     assert f'href="/policy/freezes/{freeze.pk}/"' in page
 
 
