@@ -123,12 +123,12 @@ def split_lines(pieces: Iterable[bytes]) -> Iterator[Numbered]:
 
 # --- reading JSON quickly, and as strictly as the parser of the API ---
 
-# What the schema's refusals are called outside. The messages are msgspec's.
-# Refusals that name a field, in the words of the rest of the API.
+# Refusals of the schema that name a field, in the words of the rest of the API.
 NAMED = (
     (re.compile(r"unknown field `([^`]*)`"), "unknown_field", "There is no such field."),
     (re.compile(r"missing required field `([^`]*)`"), "required", "This field is required."),
 )
+# What its others are called outside. The messages are msgspec's.
 CODES = (
     (re.compile(r"of length >="), "blank"),
     (re.compile(r"of length <="), "max_length"),
@@ -160,10 +160,9 @@ def read_json(raw: bytes) -> Any:
             pass
         else:
             flat = raw.translate(ANY_DIGIT, WHITESPACE)
+            is_small = flat.count(b"{") + flat.count(b"[") <= parsers.MAX_DEPTH and LONG_NUMBER not in flat
             # Each key is followed by `":`. More of these than in what was understood may mean that one stands twice.
-            is_told_once = flat.count(b'":') == msgspec.json.encode(value).count(b'":')
-            is_shallow = flat.count(b"{") + flat.count(b"[") <= parsers.MAX_DEPTH
-            if is_told_once and is_shallow and LONG_NUMBER not in flat:
+            if is_small and flat.count(b'":') == msgspec.json.encode(value).count(b'":'):
                 return value
     try:
         return parsers.loads(raw)
