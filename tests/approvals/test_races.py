@@ -1,9 +1,10 @@
 """Several people, or programs, at the same instant: one wins, and the others are told."""
 
-import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
-from django.db import connections
 
 from opsportal.approvals import operations
 from opsportal.approvals.models import Approval
@@ -11,32 +12,23 @@ from opsportal.approvals.states import State
 from opsportal.audit.engine import Subject
 from opsportal.audit.models import Entry
 from opsportal.errors import DomainError
+from tests import races
 from tests.factories.approvals import CONTENT, approve, ask
 from tests.factories.identity import NOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def at_once(*works) -> list[object]:
-    """Run all at the same time, each on its own connection; answers results and domain errors in any order."""
-    results: list[object] = []
-    barrier = threading.Barrier(len(works))
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Results and the codes of refusals, in any order."""
+    return races.at_once(*[partial(_or_code, work) for work in works])
 
-    def run(work) -> None:
-        try:
-            barrier.wait(10)
-            results.append(work())
-        except DomainError as error:
-            results.append(error.code)
-        finally:
-            connections.close_all()
 
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+def _or_code(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except DomainError as error:
+        return error.code
 
 
 @pytest.mark.parametrize("_", range(5))

@@ -1,13 +1,12 @@
 """Sweeps that race each other, and people who race the sweep: every stage once, and never after a stop (I02, I03)."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from handoffs import operations, sweep
 from handoffs.models import EventKey, Fact, Handoff, StageFiring
@@ -20,36 +19,10 @@ from opsportal.facts.operations import claim_fact
 from opsportal.notify.models import Message
 from tests.factories.handoffs import START, after, make_handoff, make_many, make_rule, tell_event
 from tests.factories.identity import SETUP
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KIM = Actor("human", "kim", "Kim")
-
-
-def at_once(*works: Callable[[], Any]) -> list[Any]:
-    """Run all at the same time, each on its own connection; answers their results, and raises what one of them
-    raised.
-    """
-    results: list[Any] = []
-    errors: list[BaseException] = []
-    barrier = threading.Barrier(len(works))
-
-    def run(work: Callable[[], Any]) -> None:
-        try:
-            barrier.wait(10)
-            results.append(work())
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return results
 
 
 def how_many() -> int:

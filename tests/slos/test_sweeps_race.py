@@ -1,13 +1,11 @@
 """Several sweepers at once, none of whose clocks agree: every decision, freeze, fact, sum and notice is there once."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from opsportal.audit.models import Entry
 from opsportal.catalog import operations as catalog
@@ -29,6 +27,7 @@ from tests.factories.heartbeats import make_heartbeat, ping
 from tests.factories.identity import NOW, SETUP, make_person, make_team
 from tests.factories.objectives import make_slo
 from tests.factories.runs import a_run, make_runs
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,29 +35,6 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 SUNDAY = date(2026, 11, 1)
 MONDAY = SUNDAY + DAY
 SWEEPERS = 3
-
-
-def at_once(*works: Callable[[], Any]) -> None:
-    """All at the same time, each on a connection of its own; raises what one of them raised."""
-    errors: list[BaseException] = []
-    barrier = threading.Barrier(len(works))
-
-    def run(work: Callable[[], Any]) -> None:
-        try:
-            barrier.wait(10)
-            work()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 def race(sweeper: Callable[[datetime], Any], at: datetime) -> None:
