@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -287,8 +288,8 @@ def test_a_stop_and_a_decision_at_the_same_time_leave_one_truth() -> None:
         four = make_four_more(number)
         approval = propose(four)
         outcome = at_once(
-            lambda four=four, approval=approval: approve(approval, four.leader),
-            lambda four=four: operations.cancel_handoff(four.handoff, reason="x", actor=SETUP, now=after(9)),
+            partial(approve, approval, four.leader),
+            partial(operations.cancel_handoff, four.handoff, reason="x", actor=SETUP, now=after(9)),
         )
         approval.refresh_from_db()
         lead = again(four.handoff)
