@@ -12,11 +12,13 @@ from opsportal.identity import api as identity
 from opsportal.integrations import api as integrations
 from opsportal.notify import api as notify
 from opsportal.portal import api as portal
+from runbooks import api as runbooks
 from slos import api as slos
 
 routes: list[routing.Route] = [
     *handoffs.routes,
     *slos.routes,
+    *runbooks.routes,
     *calendars.routes,
     *catalog.routes,
     *identity.routes,

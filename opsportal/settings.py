@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "opsportal.integrations",
     "handoffs",
     "slos",
+    "runbooks",
     "opsportal.portal",
     "opsportal.workbench",
     "django.contrib.admin",
@@ -269,7 +270,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "opsportal.logs.LineFormatter"}, "json": {"()": "opsportal.logs.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
-    "loggers": {"opsportal": _own_logger, "handoffs": _own_logger, "slos": _own_logger},
+    "loggers": {"opsportal": _own_logger, "handoffs": _own_logger, "slos": _own_logger, "runbooks": _own_logger},
 }
 if LOG_FORMAT == "json":
     LOGGING["root"] = {"handlers": ["stderr"], "level": "WARNING"}

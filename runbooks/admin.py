@@ -1,0 +1,1 @@
+"""The room in the admin: each area registers its own; facts are read-only."""

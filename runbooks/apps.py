@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class RunbooksConfig(AppConfig):
+    name = "runbooks"
+
+    def ready(self) -> None:
+        from runbooks.queue import wiring as queue
+        from runbooks.targets import wiring as targets
+
+        for area in (targets, queue):
+            area.register()

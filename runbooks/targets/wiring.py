@@ -1,0 +1,5 @@
+"""What the area joins at start-up."""
+
+
+def register() -> None:
+    """Called once from AppConfig.ready."""
