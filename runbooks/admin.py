@@ -1,1 +1,4 @@
 """The room in the admin: each area registers its own; facts are read-only."""
+
+import runbooks.queue.admin
+import runbooks.targets.admin  # noqa: F401

@@ -1,10 +1,11 @@
-"""The states of replay items, and what they mean for the rest of their key. No Django here."""
+"""The states of replay items, which moves exist, and what a state means for the rest of its key. No Django here."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
 class ItemState(StrEnum):
-    """Where one failed payload stands. `held`: stored, nobody has asked for it yet; `failed`: will be tried again."""
+    """Where one failed payload stands. `held`: stored, nobody has let it go; `failed`: will be tried again."""
 
     HELD = "held"
     PENDING = "pending"
@@ -17,10 +18,34 @@ class ItemState(StrEnum):
     SUPERSEDED = "superseded"
 
 
-# What the dispatcher may take, in the order of its key.
-WAITING = frozenset({ItemState.PENDING, ItemState.FAILED})
-# What stands before its followers: none of them is sent past it.
-BLOCKING = frozenset({ItemState.PENDING, ItemState.LEASED, ItemState.FAILED, ItemState.DEAD, ItemState.IN_DOUBT})
-# What a person has to look at.
-UNDECIDED = frozenset({ItemState.DEAD, ItemState.IN_DOUBT})
-FINAL = frozenset({ItemState.DELIVERED, ItemState.DISCARDED, ItemState.SUPERSEDED})
+_S = ItemState
+# What the dispatcher may take when it stands first in its lane.
+WAITING = frozenset({_S.PENDING, _S.FAILED})
+# What is over. Everything else stands before its followers: none of them is sent past it.
+FINAL = frozenset({_S.DELIVERED, _S.DISCARDED, _S.SUPERSEDED})
+# What goes on only when a person decides.
+UNDECIDED = frozenset({_S.HELD, _S.DEAD, _S.IN_DOUBT})
+
+_BY_PERSON = frozenset({_S.PENDING, _S.DELIVERED, _S.DISCARDED, _S.SUPERSEDED})
+TRANSITIONS: Mapping[ItemState, frozenset[ItemState]] = {
+    _S.HELD: _BY_PERSON,
+    _S.PENDING: frozenset({_S.LEASED, _S.HELD}) | FINAL,
+    _S.LEASED: frozenset({_S.DELIVERED, _S.FAILED, _S.DEAD, _S.IN_DOUBT, _S.PENDING, _S.HELD}),
+    _S.FAILED: frozenset({_S.LEASED, _S.HELD, _S.PENDING}) | FINAL,
+    _S.DEAD: _BY_PERSON,
+    _S.IN_DOUBT: _BY_PERSON,
+    _S.DELIVERED: frozenset(),
+    _S.DISCARDED: frozenset(),
+    _S.SUPERSEDED: frozenset(),
+}
+WORDS = {
+    _S.HELD: "held",
+    _S.PENDING: "waits",
+    _S.LEASED: "being sent",
+    _S.FAILED: "tried, waits",
+    _S.DEAD: "given up",
+    _S.IN_DOUBT: "in doubt",
+    _S.DELIVERED: "delivered",
+    _S.DISCARDED: "discarded",
+    _S.SUPERSEDED: "superseded",
+}

@@ -1,1 +1,15 @@
 """What the room keeps: targets and the queue of what failed, plans, runbooks and what was done by them."""
+
+from runbooks.models.items import Attempt, Delivered, Lane, Payload, Release, ReplayItem
+from runbooks.models.targets import ReplayTarget, TargetHealth
+
+__all__ = [
+    "Attempt",
+    "Delivered",
+    "Lane",
+    "Payload",
+    "Release",
+    "ReplayItem",
+    "ReplayTarget",
+    "TargetHealth",
+]

@@ -1,5 +1,18 @@
-"""What the area joins at start-up."""
+"""What the queue joins at start-up: its sweep, sentences of the trail, the second person's part."""
 
 
 def register() -> None:
     """Called once from AppConfig.ready."""
+    from datetime import timedelta
+
+    from opsportal.approvals import registry as approvals
+    from opsportal.audit import addresses, sentences
+    from opsportal.sweeps import registry as sweeps
+    from runbooks.queue import dispatch
+    from runbooks.queue.audit import SENTENCES
+    from runbooks.queue.operations import releasing
+
+    sentences.register(SENTENCES)
+    addresses.register("replay_item", lambda key: f"/replay/items/{key}/")
+    approvals.register(releasing.APPROVAL_KIND, label="Replay by hand", on_approved=releasing.on_approved)
+    sweeps.register("replay", dispatch.sweep, every=timedelta(seconds=5))

@@ -1,0 +1,27 @@
+"""Payloads in and out of the vault: each is closed under the key of the person or record it speaks of."""
+
+import hashlib
+
+from opsportal.vault import operations as vault
+from runbooks.models import Payload, ReplayItem
+
+
+def subject_for(record_key: str, external_id: str, item_id: object) -> str:
+    """Whose key closes a payload: what names its record, hashed, for a key may be a mail address."""
+    named = record_key or external_id
+    return f"lead:{hashlib.sha256(named.encode()).hexdigest()[:40]}" if named else f"replay-item:{item_id}"
+
+
+def close(subject: str, body: bytes) -> bytes:
+    return vault.encrypt(subject, body)
+
+
+def open_payload(item: ReplayItem, revision: int | None = None) -> bytes:
+    """The bytes as they came in (revision 0), or as they are to be sent. Raises vault's Shredded after an erasure."""
+    wanted = item.revision if revision is None else revision
+    payload = Payload.objects.get(item=item, revision=wanted)
+    return vault.decrypt(payload.subject, bytes(payload.sealed))
+
+
+def sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

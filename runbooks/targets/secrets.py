@@ -1,0 +1,64 @@
+"""The secrets of targets: our own signing secret from the vault, a foreign one by reference to the environment.
+
+`secret_ref` is `env:NAME`, read from OPSPORTAL_REPLAY_SECRET_NAME. That prefix keeps a target from naming any other
+variable of the process and having it sent away.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+
+from opsportal.errors import InvalidInput
+from opsportal.vault import operations as vault
+from opsportal.vault import signatures
+from runbooks.models import ReplayTarget
+
+REFERENCE = re.compile(r"env:([A-Z][A-Z0-9_]{0,59})")
+PREFIX = "OPSPORTAL_REPLAY_SECRET_"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request carries: a secret it is signed with, and a bearer token where the target wants one."""
+
+    signing: str
+    bearer: str = ""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.signing, self.bearer)))
+
+
+def subject_of(target: ReplayTarget) -> str:
+    return f"secret:replay-target:{target.slug}"
+
+
+def close(target: ReplayTarget, secret: str) -> bytes:
+    return vault.encrypt(subject_of(target), secret.encode())
+
+
+def check_reference(reference: str) -> None:
+    """Refuse a reference that is none. That it resolves is asked when it is used: a secret may come later."""
+    if reference and not REFERENCE.fullmatch(reference):
+        sentence = "A reference is env:NAME; the secret stands in OPSPORTAL_REPLAY_SECRET_NAME."
+        raise InvalidInput("secret_ref_invalid", sentence, field="secret_ref")
+
+
+def is_resolved(reference: str) -> bool:
+    return not reference or bool(_resolve(reference))
+
+
+def credentials(target: ReplayTarget) -> Credentials:
+    """Raises LookupError when the reference leads nowhere: such a request would be refused, or worse, accepted."""
+    own = vault.decrypt(subject_of(target), bytes(target.signing_secret)).decode() if target.signing_secret else ""
+    if not target.secret_ref:
+        return Credentials(own)
+    secret = _resolve(target.secret_ref)
+    if not secret:
+        raise LookupError(f"{target.secret_ref} is not set.")
+    return Credentials(secret) if secret.startswith(signatures.PREFIX) else Credentials(own, bearer=secret)
+
+
+def _resolve(reference: str) -> str:
+    found = REFERENCE.fullmatch(reference)
+    return os.environ.get(PREFIX + found[1], "").strip() if found else ""
