@@ -1,4 +1,5 @@
 """The room in the admin: each area registers its own; facts are read-only."""
 
+import runbooks.library.admin
 import runbooks.queue.admin
 import runbooks.targets.admin  # noqa: F401

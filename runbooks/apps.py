@@ -5,8 +5,9 @@ class RunbooksConfig(AppConfig):
     name = "runbooks"
 
     def ready(self) -> None:
+        from runbooks.library import wiring as library
         from runbooks.queue import wiring as queue
         from runbooks.targets import wiring as targets
 
-        for area in (targets, queue):
+        for area in (targets, queue, library):
             area.register()

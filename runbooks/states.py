@@ -49,3 +49,22 @@ WORDS = {
     _S.DISCARDED: "discarded",
     _S.SUPERSEDED: "superseded",
 }
+
+
+class RevisionState(StrEnum):
+    """Where one revision of a runbook stands. At most one is published, at most one is a draft or in review."""
+
+    DRAFT = "draft"
+    REVIEW = "review"
+    PUBLISHED = "published"
+    SUPERSEDED = "superseded"
+
+
+REVISION_TRANSITIONS: dict[RevisionState, frozenset[RevisionState]] = {
+    RevisionState.DRAFT: frozenset({RevisionState.REVIEW, RevisionState.PUBLISHED, RevisionState.SUPERSEDED}),
+    RevisionState.REVIEW: frozenset({RevisionState.DRAFT, RevisionState.PUBLISHED, RevisionState.SUPERSEDED}),
+    RevisionState.PUBLISHED: frozenset({RevisionState.SUPERSEDED}),
+    RevisionState.SUPERSEDED: frozenset(),
+}
+# Written, and not yet decided on.
+OPEN_REVISIONS = frozenset({RevisionState.DRAFT, RevisionState.REVIEW})

@@ -1,6 +1,15 @@
 """What the room keeps: targets and the queue of what failed, plans, runbooks and what was done by them."""
 
 from runbooks.models.items import Attempt, Delivered, Lane, Payload, Release, ReplayItem
+from runbooks.models.library import (
+    Runbook,
+    RunbookDraw,
+    RunbookLink,
+    RunbookRevision,
+    RunbookStep,
+    RunbookValidation,
+    StepReport,
+)
 from runbooks.models.targets import ReplayTarget, TargetHealth
 
 __all__ = [
@@ -11,5 +20,12 @@ __all__ = [
     "Release",
     "ReplayItem",
     "ReplayTarget",
+    "Runbook",
+    "RunbookDraw",
+    "RunbookLink",
+    "RunbookRevision",
+    "RunbookStep",
+    "RunbookValidation",
+    "StepReport",
     "TargetHealth",
 ]

@@ -17,6 +17,10 @@ MAY_ASK_THE_CLOCK = {
     "opsportal.vault.models": "encrypt() has no `now`; the database stamps the key, and no decision reads the stamp",
     "opsportal.vault.operations": "likewise, when a key is destroyed",
 }
+# What may be shown without escaping, and why; everything else goes through format_html() or a template.
+MAY_TRUST_TEXT = {
+    "runbooks.library.pages": "rendered Markdown that nh3 let through (tests/runbooks/test_library_hostile.py)",
+}
 CLOCK_CALLS = {
     "time.time",
     "time.time_ns",
@@ -152,6 +156,8 @@ def says_what_lives_here(source: Source) -> Iterator[str]:
 
 def renders_only_escaped_text(source: Source) -> Iterator[str]:
     """mark_safe() and SafeString() trust any text but a literal; format_html() escapes what it is given."""
+    if source.module in MAY_TRUST_TEXT:
+        return
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.Call) or all(isinstance(argument, ast.Constant) for argument in node.args):
             continue

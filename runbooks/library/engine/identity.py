@@ -70,24 +70,24 @@ def _pairs(
     """(how unlike, place, place in the former), only those alike enough."""
     bags = {old: _bag(former[old].text) for old in olds}
     for place in places:
-        bag, text = _bag(steps[place].text), _said(steps[place].text)
+        bag, text = _bag(steps[place].text), said(steps[place].text)
         for old in olds:
             if same_section and steps[place].section != former[old].section:
                 continue
             if at_least == 1.0:
-                if text == _said(former[old].text):
+                if text == said(former[old].text):
                     yield (0.0, place, old)
             elif (ratio := _ratio(bag, bags[old])) >= at_least:
                 yield (-ratio, place, old)
 
 
-def _said(text: str) -> str:
+def said(text: str) -> str:
     """The text without the id it carries and without how its lines are broken."""
     return " ".join(re.sub(r"\{#[a-z0-9-]+\}", "", text).split())
 
 
 def _bag(text: str) -> Counter[str]:
-    return Counter(WORD.findall(_said(text).casefold()))
+    return Counter(WORD.findall(said(text).casefold()))
 
 
 def _ratio(one: Counter[str], other: Counter[str]) -> float:

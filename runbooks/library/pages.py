@@ -1,0 +1,75 @@
+"""How runbooks look on pages: the text as it may be shown, verdict words and tones, findings with their lines."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.safestring import SafeString
+
+from opsportal.web import words
+from runbooks.library.engine import document, front_matter
+from runbooks.library.engine.checking import Problem
+from runbooks.library.engine.document import Document
+from runbooks.models.library import Runbook, RunbookRevision, RunbookStep
+from runbooks.states import RevisionState
+
+STATE_TONES = {
+    RevisionState.DRAFT: "calm",
+    RevisionState.REVIEW: "warn",
+    RevisionState.PUBLISHED: "good",
+    RevisionState.SUPERSEDED: "calm",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem with the line it is about, as written."""
+
+    line: int
+    text: str
+    message: str
+    tone: str
+
+
+def shown(found: Document, steps: Sequence[RunbookStep] = ()) -> SafeString:
+    """The body as HTML that nh3 let through; steps stand at `#step-<key>`."""
+    return SafeString(document.to_html(found, {step.line: step.key for step in steps}))
+
+
+def findings(found: Document, problems: Iterable[Problem]) -> list[Finding]:
+    lines = front_matter.lines_of(found.text)
+    return [
+        Finding(one.line, _line(lines, one.line), one.message, "bad" if one.is_error else "warn") for one in problems
+    ]
+
+
+def verdict(runbook: Runbook, now: datetime) -> tuple[str, str]:
+    """The word and its tone."""
+    if runbook.retired_at is not None:
+        return "retired", "calm"
+    if runbook.published_number is None:
+        return "draft", "calm"
+    return ("stale", "warn") if runbook.is_stale(now) else ("current", "good")
+
+
+def sentence(runbook: Runbook, open_reports: int, now: datetime) -> str:
+    """Whether one may rely on it, and why."""
+    if runbook.retired_at is not None:
+        return "It is not used any more."
+    if runbook.published_number is None or runbook.published_at is None:
+        return "Nothing of it is published yet, so nobody should rely on it."
+    seen = f"Found to hold {words.ago(runbook.validated_at, now)}" if runbook.validated_at else "Never gone through"
+    told = [f"{seen}, published {words.ago(runbook.published_at, now)}."]
+    if runbook.is_stale(now):
+        told.append("It is time to look at it again.")
+    if open_reports:
+        told.append(f"{words.count(open_reports, 'step is', 'steps are')} said to be wrong.")
+    return " ".join(told)
+
+
+def revision_word(revision: RunbookRevision) -> tuple[str, str]:
+    return revision.state, STATE_TONES[RevisionState(revision.state)]
+
+
+def _line(lines: list[str], number: int) -> str:
+    return lines[number - 1].strip()[:80] if 0 < number <= len(lines) else ""

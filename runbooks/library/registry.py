@@ -1,0 +1,23 @@
+"""What areas above tell the library: which actions a step may take, and how each is written."""
+
+from collections.abc import Callable, Iterable
+
+from runbooks.library.engine.document import Action
+
+# Answers what is wrong with an action, or None for a kind it does not know.
+Checker = Callable[[Action], Iterable[str] | None]
+_checkers: list[Checker] = []
+
+
+def register_actions(checker: Checker) -> None:
+    if checker not in _checkers:
+        _checkers.append(checker)
+
+
+def faults_of(action: Action) -> list[str]:
+    """What keeps an action from being carried out, as sentences."""
+    for checker in _checkers:
+        found = checker(action)
+        if found is not None:
+            return list(found)
+    return [f"There is no action “{action.kind[:60]}”."]
