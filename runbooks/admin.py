@@ -1,5 +1,6 @@
 """The room in the admin: each area registers its own; facts are read-only."""
 
+import runbooks.executions.admin
 import runbooks.library.admin
 import runbooks.queue.admin
 import runbooks.targets.admin  # noqa: F401

@@ -5,9 +5,10 @@ class RunbooksConfig(AppConfig):
     name = "runbooks"
 
     def ready(self) -> None:
+        from runbooks.executions import wiring as executions
         from runbooks.library import wiring as library
         from runbooks.queue import wiring as queue
         from runbooks.targets import wiring as targets
 
-        for area in (targets, queue, library):
+        for area in (targets, queue, library, executions):
             area.register()

@@ -68,3 +68,28 @@ REVISION_TRANSITIONS: dict[RevisionState, frozenset[RevisionState]] = {
 }
 # Written, and not yet decided on.
 OPEN_REVISIONS = frozenset({RevisionState.DRAFT, RevisionState.REVIEW})
+
+
+class ExecutionState(StrEnum):
+    """Where going through a runbook stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    ABANDONED = "abandoned"
+
+
+class StepState(StrEnum):
+    """What became of one step. `failed`: what was to be seen afterwards was not."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+STEP_TRANSITIONS: dict[StepState, frozenset[StepState]] = {
+    StepState.PENDING: frozenset({StepState.DONE, StepState.FAILED, StepState.SKIPPED}),
+    StepState.DONE: frozenset({StepState.PENDING}),
+    StepState.FAILED: frozenset({StepState.PENDING, StepState.DONE, StepState.SKIPPED}),
+    StepState.SKIPPED: frozenset({StepState.PENDING}),
+}

@@ -1,3 +1,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = [path("", include("runbooks.library.urls"))]
+# Executions first: their addresses stand below /runbooks/, where a slug could stand.
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("runbooks.executions.urls")),
+    path("", include("runbooks.library.urls")),
+]

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
+from django.http import HttpRequest
+
 from runbooks.library.engine.document import Action
+from runbooks.models.library import Runbook
 
 # Answers what is wrong with an action, or None for a kind it does not know.
 Checker = Callable[[Action], Iterable[str] | None]
@@ -21,3 +24,17 @@ def faults_of(action: Action) -> list[str]:
         if found is not None:
             return list(found)
     return [f"There is no action “{action.kind[:60]}”."]
+
+
+# Buttons a runbook's page gets from above, as (address, label).
+Offer = Callable[[HttpRequest, Runbook], Iterable[tuple[str, str]]]
+_offers: list[Offer] = []
+
+
+def register_offer(offer: Offer) -> None:
+    if offer not in _offers:
+        _offers.append(offer)
+
+
+def offers_for(request: HttpRequest, runbook: Runbook) -> list[tuple[str, str]]:
+    return [each for offer in _offers for each in offer(request, runbook)]

@@ -17,7 +17,7 @@ from opsportal.identity.permissions import scope_required
 from opsportal.web.actions import Done, post_action, say
 from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
-from runbooks.library import operations, pages, queries
+from runbooks.library import operations, pages, queries, registry
 from runbooks.library.access import form_page, person_of, runbook_of, who, written
 from runbooks.library.engine import comparing, document
 from runbooks.library.exchange.files import safe_path
@@ -84,6 +84,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "moved_on": _moved_on(runbook),
         "may_write": may_write,
         "moves": offered(request, runbook, draft),
+        "offers": registry.offers_for(request, runbook),
         "is_published": revision.state == RevisionState.PUBLISHED,
     }
     return render(request, "runbooks/library_detail.html", context)

@@ -1,5 +1,6 @@
 """What the room keeps: targets and the queue of what failed, plans, runbooks and what was done by them."""
 
+from runbooks.models.executions import Execution, ExecutionStep
 from runbooks.models.items import Attempt, Delivered, Lane, Payload, Release, ReplayItem
 from runbooks.models.library import (
     Runbook,
@@ -15,6 +16,8 @@ from runbooks.models.targets import ReplayTarget, TargetHealth
 __all__ = [
     "Attempt",
     "Delivered",
+    "Execution",
+    "ExecutionStep",
     "Lane",
     "Payload",
     "Release",

@@ -16,7 +16,8 @@ def lead(visitor):
     """An ops lead before a runbook with a draft, a wrong step and a drawn month."""
     person = make_person("lee", roles=[Role.OPS_LEAD], team=make_team("revops"), timezone="Europe/Berlin")
     make_automation("lead-router", owner=person, team=person.team, tier="P0", active=True)
-    parts = PARTS | {"Signals": "| Figure | Means |\n|---|---|\n| 429 | a limit |\n\n> Quoted\n\n```\ncode\n```\n\n- a\n- b"}
+    signals = "| Figure | Means |\n|---|---|\n| 429 | a limit |\n\n> Quoted\n\n```\ncode\n```\n\n- a\n- b"
+    parts = PARTS | {"Signals": signals}
     runbook = make_published("router", text=a_text(automation="lead-router", parts=parts), publisher=person)
     save(runbook, a_text("Lead Router II", automation="lead-router"), person)
     revision = queries.get_published(runbook)

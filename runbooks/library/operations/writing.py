@@ -19,7 +19,7 @@ from runbooks.models.library import Runbook, RunbookRevision, RunbookStep
 from runbooks.states import OPEN_REVISIONS, RevisionState
 
 # Words that stand for pages below /runbooks/.
-RESERVED = frozenset({"new", "import", "export", "executions", "draws", "toil", "steps"})
+RESERVED = frozenset({"new", "import", "export", "executions", "draws", "toil", "steps", "preview"})
 
 
 @transaction.atomic
