@@ -4,4 +4,5 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("runbooks.executions.urls")),
     path("", include("runbooks.library.urls")),
+    path("", include("runbooks.queue.urls")),
 ]

@@ -10,6 +10,7 @@ from runbooks.models import ReplayItem, ReplayTarget, TargetHealth
 from runbooks.queue import statements
 from runbooks.queue.engine import flow
 from runbooks.queue.engine.flow import Breaker, Budget
+from runbooks.queue.statements import Taken
 
 # A lease outlives the slot it waits for, the request and the writing down; it ends only when its holder has died.
 LEASE_BEYOND_TIMEOUT = timedelta(seconds=30)
@@ -33,18 +34,31 @@ def claim(target: ReplayTarget, *, limit: int, now: datetime) -> list[Claim]:
     """Lease up to `limit` items of a target: only heads of their lanes, no more than its rate, its breaker and its
     retry budget let through. Nothing while another dispatcher is claiming for the same target.
     """
+    limit = min(limit, MOST_AT_ONCE)
+    if limit <= 0:
+        return []
+    if connection.vendor == "postgresql":
+        taken, slot = statements.claim_on_postgres(
+            target.pk, limit=limit, rate_per_minute=target.rate_per_minute, now=now, until=_until(target, now)
+        )
+        slots, _ = flow.book(slot, now, len(taken), target.rate_per_minute)
+        if taken or not _is_probe_due(target, now):
+            return _claims(target, taken, slots)
+    return _claim_in_steps(target, limit, now)
+
+
+def _claim_in_steps(target: ReplayTarget, limit: int, now: datetime) -> list[Claim]:
+    """The same behind a lock on the target's health: for SQLite, and for the probe of an open target."""
     with transaction.atomic():
         health = locked_health(target.pk)
         if health is None:
             return []
         breaker = breaker_of(health)
         if breaker.is_open:
-            return _claim_probe(target, health, breaker, now) if breaker.lets_probe(now) and limit > 0 else []
-        room = min(limit, MOST_AT_ONCE, flow.free_slots(health.next_slot_at, now, target.rate_per_minute))
-        if room <= 0:
-            return []
+            return _claim_probe(target, health, breaker, now) if breaker.lets_probe(now) else []
+        room = min(limit, flow.free_slots(health.next_slot_at, now, target.rate_per_minute))
         budget = Budget(health.retry_tokens, health.retry_tokens_at).refilled(now)
-        taken = _take(target, room, min(room, budget.retries), now)
+        taken = _take(target, room, min(room, budget.retries), now) if room > 0 else []
         if not taken:
             return []
         slots, health.next_slot_at = flow.book(health.next_slot_at, now, len(taken), target.rate_per_minute)
@@ -52,8 +66,17 @@ def claim(target: ReplayTarget, *, limit: int, now: datetime) -> list[Claim]:
         spent = budget.spent(firsts=len(taken) - retries, retries=retries)
         health.retry_tokens, health.retry_tokens_at = spent.tokens, spent.at
         health.save(update_fields=["next_slot_at", "retry_tokens", "retry_tokens_at"])
-        pairs = zip(taken, slots, strict=True)
-        return [Claim(pk, target.pk, token, n, tried, False, slot) for (pk, token, n, tried, _), slot in pairs]
+        return _claims(target, taken, slots)
+
+
+def _claims(target: ReplayTarget, taken: list[Taken], slots: list[datetime]) -> list[Claim]:
+    pairs = zip(taken, slots, strict=True)
+    return [Claim(pk, target.pk, token, number, tried, False, slot) for (pk, token, number, tried, _), slot in pairs]
+
+
+def _is_probe_due(target: ReplayTarget, now: datetime) -> bool:
+    health = TargetHealth.objects.filter(pk=target.pk).first()
+    return health is None or breaker_of(health).lets_probe(now)
 
 
 def _claim_probe(target: ReplayTarget, health: TargetHealth, breaker: Breaker, now: datetime) -> list[Claim]:
@@ -68,14 +91,13 @@ def _claim_probe(target: ReplayTarget, health: TargetHealth, breaker: Breaker, n
     return [Claim(pk, target.pk, token, number, tried, True, slot)]
 
 
-Taken = tuple[uuid.UUID, uuid.UUID, int, int, bool]
-
-
 def _take(target: ReplayTarget, limit: int, retries: int, now: datetime, *, probe: bool = False) -> list[Taken]:
     """(item, token, number, attempts, is a retry) of what was leased, in the order it was due."""
-    until = now + flow.LOOK_AHEAD + lease_of(target)
-    take = statements.take_on_postgres if connection.vendor == "postgresql" else statements.take_on_sqlite
-    return take(target.pk, limit=limit, retries=retries, probe=probe, now=now, until=until)
+    return statements.take(target.pk, limit=limit, retries=retries, probe=probe, now=now, until=_until(target, now))
+
+
+def _until(target: ReplayTarget, now: datetime) -> datetime:
+    return now + flow.LOOK_AHEAD + lease_of(target)
 
 
 def rebook(target_id: int, rate_per_minute: int, now: datetime) -> datetime:

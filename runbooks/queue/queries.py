@@ -120,6 +120,12 @@ def waiting(principal: Principal | None) -> Waiting:
     )
 
 
+def count_undecided(principal: Principal | None, now: datetime) -> int:
+    """How many were given up or are in doubt: beside the link in the navigation."""
+    rows = ReplayItem.objects.visible_to(principal).unfinished()
+    return rows.filter(state__in=[ItemState.DEAD, ItemState.IN_DOUBT]).count()
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """What fails alike: one automation or target, one class of error."""

@@ -8,11 +8,15 @@ def register() -> None:
     from opsportal.approvals import registry as approvals
     from opsportal.audit import addresses, sentences
     from opsportal.sweeps import registry as sweeps
-    from runbooks.queue import dispatch
+    from opsportal.web import navigation
+    from runbooks.queue import dispatch, queries
     from runbooks.queue.audit import SENTENCES
     from runbooks.queue.operations import releasing
 
     sentences.register(SENTENCES)
     addresses.register("replay_item", lambda key: f"/replay/items/{key}/")
     approvals.register(releasing.APPROVAL_KIND, label="Replay by hand", on_approved=releasing.on_approved)
+    navigation.register(
+        "Services", "Replay", "replay:list", order=55, scope="replay:read", count=queries.count_undecided
+    )
     sweeps.register("replay", dispatch.sweep, every=timedelta(seconds=5))

@@ -291,3 +291,23 @@ def test_the_retry_budget_lets_first_attempts_through_and_slows_retries(receiver
     firsts = {item.pk for item in items[50:]}
     assert sum(one.item_id in firsts for one in taken) == 10
     assert 3 <= len(taken) - 10 <= 5
+
+
+def test_one_statement_and_the_steps_give_the_same_slots_and_spend_the_same_budget() -> None:
+    """PostgreSQL claims by one statement; what it works out must be what the pure engine says."""
+    one, other = make_target(rate_per_minute=3000), make_target(rate_per_minute=3000)
+    for target in (one, other):
+        items = store(target, *[f"lead-{number}" for number in range(30)])
+        let_go(items)
+        ReplayItem.objects.filter(pk__in=[item.pk for item in items[:10]]).update(state="failed")
+        TargetHealth.objects.filter(pk=target.pk).update(retry_tokens=2.5, retry_tokens_at=NOW)
+    now = NOW
+    for limit in (3, 8, 100, 5, 100):
+        now += timedelta(seconds=0.7)
+        here = claims.claim(one, limit=limit, now=now)
+        there = claims._claim_in_steps(other, limit, now)
+        assert [claim.slot for claim in here] == [claim.slot for claim in there]
+        mine, theirs = (TargetHealth.objects.get(pk=target.pk) for target in (one, other))
+        assert mine.next_slot_at == theirs.next_slot_at
+        assert mine.retry_tokens == pytest.approx(theirs.retry_tokens)
+    assert Attempt.objects.filter(item__target=one).count() == Attempt.objects.filter(item__target=other).count() > 20

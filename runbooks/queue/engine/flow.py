@@ -104,7 +104,7 @@ class Budget:
 
     @property
     def retries(self) -> int:
-        return int(self.tokens)
+        return int(self.tokens + 1e-9)  # ten tenths are one, whatever floating point says
 
     def spent(self, *, firsts: int, retries: int) -> "Budget":
         tokens = self.tokens + firsts * RETRIES_PER_FIRST - retries

@@ -1,0 +1,17 @@
+from django.urls import include, path
+
+from runbooks.queue import views
+from runbooks.targets import views as targets
+
+pages = [
+    path("", views.list_view, name="list"),
+    path("items/<uuid:pk>/", views.item, name="item"),
+    path("items/<uuid:pk>/unmask/", views.unmask, name="unmask"),
+    path("items/<uuid:pk>/<slug:name>/", views.decide, name="decide"),
+    path("targets/", targets.list_view, name="targets"),
+    path("targets/new/", targets.create, name="target-create"),
+    path("targets/<slug:slug>/", targets.detail, name="target"),
+    path("targets/<slug:slug>/edit/", targets.edit, name="target-edit"),
+    path("targets/<slug:slug>/<slug:name>/", targets.act, name="target-act"),
+]
+urlpatterns = [path("replay/", include((pages, "replay")))]
