@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from opsportal.web import words
 from runbooks.library.engine import document, front_matter
-from runbooks.library.engine.checking import Problem
+from runbooks.library.engine.checking import Problem, is_address
 from runbooks.library.engine.document import Document
 from runbooks.models.library import Runbook, RunbookRevision, RunbookStep
 from runbooks.states import RevisionState
@@ -41,6 +41,12 @@ def findings(found: Document, problems: Iterable[Problem]) -> list[Finding]:
     return [
         Finding(one.line, _line(lines, one.line), one.message, "bad" if one.is_error else "warn") for one in problems
     ]
+
+
+def notion_address(found: Document) -> str:
+    """The page in Notion, where the head names an address that may be a link."""
+    address = str(found.head.values.get("notion", ""))
+    return address if is_address(address) else ""
 
 
 def verdict(runbook: Runbook, now: datetime) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from opsportal.identity.permissions import scope_required
 from opsportal.web.actions import Done, post_action, say
 from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
+from opsportal.web.words import count
 from runbooks.library import operations, pages, queries, registry
 from runbooks.library.access import form_page, person_of, runbook_of, who, written
 from runbooks.library.engine import comparing, document
@@ -38,6 +39,7 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
     principal, now = principal_of(request), clock.now()
     rows = queries.list_runbooks(principal)
     rows = rows if request.GET.get("state") else rows.filter(retired_at=None)
+    rows = rows.order_by("title", "slug")
     return list_page(
         request,
         queryset=rows,
@@ -72,7 +74,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "tone": tone,
         "sentence": pages.sentence(runbook, len(reports), now),
         "html": pages.shown(text, steps),
-        "notion": text.head.values.get("notion", ""),
+        "notion": pages.notion_address(text),
         "steps": steps,
         "reports": reports,
         "draft": draft,
@@ -245,4 +247,4 @@ def _compared(other: RunbookRevision | None, added: int, removed: int) -> str:
         return "There is nothing before it to compare with."
     if not added and not removed:
         return f"The same text as revision {other.number}."
-    return f"Beside revision {other.number}: {added} lines added, {removed} taken away."
+    return f"Beside revision {other.number}: {count(added, 'line')} added, {removed} taken away."

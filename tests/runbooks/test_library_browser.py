@@ -3,6 +3,7 @@
 import pytest
 
 from opsportal.identity.roles import Role
+from runbooks.executions import operations as executions
 from runbooks.library import operations, queries, starters
 from tests.factories.catalog import make_automation
 from tests.factories.identity import NOW, SETUP, make_person, make_team
@@ -25,6 +26,15 @@ def lead(visitor):
     operations.report_step(revision, key="tell-sales", words="Which channel?", **who)
     operations.validate_runbook(runbook, how="drill", holds=True, **who)
     make_published("vendor", text=starters.get("vendor-degraded").text, publisher=person)
+    action = "   ```action\n   do: pause-automation\n   automation: lead-router\n   ```"
+    pause = f"1. Pause.\n\n   Check: it is paused.\n\n{action}"
+    text = a_text("Pausing", parts=PARTS | {"Remediation": pause}, automation="lead-router")
+    book = make_published("pausing", text=text, publisher=person)
+    execution = executions.start_execution(book, reason="Leads are late", **who)
+    first, *_, last = execution.steps.order_by("position")
+    executions.tick_step(first, **who)
+    executions.skip_step(last, reason="Not needed", **who)
+    visitor.execution = execution.get_absolute_url()
     visitor.sign_in(person)
     return visitor
 
@@ -42,8 +52,16 @@ def lead(visitor):
         "/runbooks/new/",
         "/runbooks/import/",
         "/runbooks/vendor/derive/",
+        "/runbooks/executions/",
+        "/runbooks/toil/",
+        "/runbooks/pausing/start/",
     ],
 )
 def test_the_page_is_clean_everywhere(lead, path: str):
     lead.open(path)
+    lead.check()
+
+
+def test_going_through_it_is_clean_everywhere(lead):
+    lead.open(lead.execution)
     lead.check()

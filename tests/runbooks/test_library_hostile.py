@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opsportal.notify import wording
+from opsportal.notify.models import Message
+from runbooks.library import operations, queries
 from runbooks.library.engine import document, markdown
 from runbooks.library.engine.document import read
-from tests.factories.library import PARTS, a_text
+from tests.factories.catalog import make_automation
+from tests.factories.identity import NOW, SETUP, make_person
+from tests.factories.library import PARTS, a_text, make_published
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -134,3 +139,21 @@ def test_the_plain_words_for_mail_and_slack_have_no_addresses(line: str):
     words = markdown.to_plain(f"**Do** this: {line}")
     assert words.startswith("Do this:")
     assert "https://example.org/track.png" not in words
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("line", HOSTILE)
+def test_a_hostile_step_is_words_in_mail_and_in_slack(line: str):
+    owner = make_person("owner")
+    make_automation("lead-router", owner=owner)
+    text = a_text(parts=PARTS | {"Remediation": f"1. Go {line.splitlines()[0]}\n2. Next"}, automation="lead-router")
+    runbook = make_published(text=text)
+    step = queries.list_steps(queries.get_published(runbook))[2]
+    said = {"words": f"{line} <!channel>", "person": None, "actor": SETUP, "now": NOW}
+    operations.report_step(queries.get_published(runbook), key=step.key, **said)
+    message = Message.objects.get(topic="runbook.step_reported", recipient=owner)
+    slack = wording.slack_text([message])
+    assert "<!channel>" not in slack
+    assert re.findall(r"<[^>]*>", slack) == [f"<{wording.link(message.url)}|Open in opsportal>"]
+    mail = wording.mail_text([message])
+    assert mail.splitlines()[0] == message.title

@@ -70,6 +70,7 @@ def fill() -> dict[str, object]:
 
     from opsportal import clock
     from opsportal.workbench.demo import cast, company
+    from opsportal.workbench.demo.guides import Guides
     from opsportal.workbench.demo.history import History
     from opsportal.workbench.demo.promises import Services
 
@@ -82,6 +83,7 @@ def fill() -> dict[str, object]:
     cast.note_absences(people, now=now)
     history = History(people, firm, start=start, end=now, seed=SEED)
     Services(people, start=start, end=now, seed=SEED).plan(history.at)
+    Guides(people, start=start, end=now).plan(history.at)
     say("Living through six weeks.")
     events = history.live()
     _read_old_messages(now)
