@@ -280,6 +280,7 @@ if LOG_FORMAT == "json":
 OUTBOUND_ALLOW = env.list("OPSPORTAL_OUTBOUND_ALLOW", default=[])
 VAULT_KEYS = env.list("OPSPORTAL_VAULT_KEYS", default=[])
 RUNS_KEEP_DAYS = env.int("OPSPORTAL_RUNS_KEEP_DAYS", default=90)
+REPLAY_KEEP_DAYS = env.int("OPSPORTAL_REPLAY_KEEP_DAYS", default=30)
 # Pings of one heartbeat a minute; each further one is answered 429 and still counts. 0 is no limit.
 PINGS_PER_MINUTE = env.int("OPSPORTAL_PINGS_PER_MINUTE", default=600)
 PING_BODY_LIMIT = env.int("OPSPORTAL_PING_BODY_LIMIT", default=100_000)

@@ -209,6 +209,11 @@ class Attempt(models.Model):
     def __str__(self) -> str:
         return f"{self.item_id} {self.number}"
 
+    @property
+    def seconds(self) -> float | None:
+        """From the connection to the end of the answer."""
+        return None if self.duration_ms is None else self.duration_ms / 1000
+
 
 class Delivered(models.Model):
     """The ledger: that a target has a payload, once per webhook-id by the schema. `how`: sent, already_there (the

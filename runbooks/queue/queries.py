@@ -1,7 +1,7 @@
 """Reads of the queue: who sees what, why an item waits, how much waits, and what fails alike."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, Min, Q, QuerySet
@@ -10,6 +10,7 @@ from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
+from opsportal.web import words
 from runbooks.models import Attempt, Delivered, ReplayItem, TargetHealth
 from runbooks.states import FINAL, WORDS, ItemState
 from runbooks.targets.queries import health_of
@@ -72,7 +73,7 @@ def why_it_waits(item: ReplayItem, at: datetime) -> str:
     if health.opened_at is not None:
         return "Its target fails; one request at a time tries whether it works again."
     if item.due_at is not None and item.due_at > at:
-        return f"The next attempt is due in {_span(item.due_at - at)}."
+        return f"The next attempt is due in {words.duration((item.due_at - at).total_seconds())}."
     return "It goes as soon as the rate of its target lets it."
 
 
@@ -85,11 +86,6 @@ _STANDING = {
     ItemState.DISCARDED: "Somebody discarded it.",
     ItemState.SUPERSEDED: "A newer payload of its record took its place.",
 }
-
-
-def _span(span: timedelta) -> str:
-    seconds = max(int(span.total_seconds()), 0)
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
 
 
 @dataclass(frozen=True, slots=True)

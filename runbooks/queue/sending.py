@@ -77,7 +77,8 @@ def post(parcel: Parcel, now: datetime) -> Outcome:
         return Outcome(Kind.NOT_SENT, "refused by our own policy", answer=mask(refusal.message), target_failed=True)
     except OutboundFailed as failure:
         kind = Kind.UNCLEAR if failure.may_have_arrived else Kind.LATER
-        return Outcome(kind, failure.reason, answer=mask(str(failure)), target_failed=True)
+        detail = str(failure).removeprefix(f"{failure.reason}: ")
+        return Outcome(kind, failure.reason, answer=mask(detail), target_failed=True)
     except Exception as error:  # ours; what is not known to have stayed here may have left
         return Outcome(Kind.UNCLEAR, "our own error", answer=mask(f"{type(error).__name__}: {error}")[:240])
     shown = excerpt(answer.body, secrets=parcel.secrets)

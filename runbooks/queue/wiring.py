@@ -9,7 +9,7 @@ def register() -> None:
     from opsportal.audit import addresses, sentences
     from opsportal.sweeps import registry as sweeps
     from opsportal.web import navigation
-    from runbooks.queue import dispatch, queries
+    from runbooks.queue import dispatch, queries, upkeep
     from runbooks.queue.audit import SENTENCES
     from runbooks.queue.operations import releasing
 
@@ -20,3 +20,5 @@ def register() -> None:
         "Services", "Replay", "replay:list", order=55, scope="replay:read", count=queries.count_undecided
     )
     sweeps.register("replay", dispatch.sweep, every=timedelta(seconds=5))
+    sweeps.register("housekeeping", upkeep.remove_payloads, every=timedelta(minutes=10))
+    sweeps.register("housekeeping", upkeep.mend, every=timedelta(minutes=10))

@@ -8,6 +8,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Team
+from opsportal.web import words
 from runbooks.models import ReplayItem, ReplayTarget, TargetHealth
 from runbooks.states import ItemState
 
@@ -60,7 +61,8 @@ def _verdict(target: ReplayTarget, health: TargetHealth, at: datetime) -> tuple[
     if target.stopped_at is not None:
         return "stopped", f"Nothing is sent: {target.stop_reason or 'somebody stopped it'}."
     if health.opened_at is not None and health.probe_at is not None:
-        when = "now" if health.probe_at <= at else f"in {int((health.probe_at - at).total_seconds()) + 1} s"
+        left = (health.probe_at - at).total_seconds()
+        when = "now" if left <= 0 else f"in {words.duration(left)}"
         return "open", f"It failed {health.failures} times in a row, so only one request tries it, {when}."
     if health.failures:
         return "failing", f"It failed {health.failures} times in a row; five in a row stop the queue."

@@ -2,10 +2,12 @@
 
 import base64
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from opsportal import clock
 from opsportal.approvals import operations as approvals
 from opsportal.approvals.models import Approval
 from opsportal.audit.models import Entry
@@ -13,12 +15,12 @@ from opsportal.errors import Forbidden, InvalidInput
 from opsportal.identity.actors import actor_for
 from opsportal.identity.roles import Role
 from runbooks.models import Payload, ReplayItem, ReplayTarget
-from runbooks.queue import authority, operations, reading, vaulting
+from runbooks.queue import authority, claims, operations, reading, upkeep, vaulting
 from runbooks.targets import operations as target_operations
 from tests.factories.api import assert_problem, caller, encoded
 from tests.factories.catalog import make_automation
 from tests.factories.identity import NOW, SETUP, make_person, make_team
-from tests.factories.replay import make_target, store
+from tests.factories.replay import let_go, make_target, store
 
 pytestmark = pytest.mark.django_db
 TARGET = {"slug": "crm", "url": "https://crm.example.com/hook", "rate_per_minute": 120, "idempotent": True}
@@ -214,3 +216,41 @@ def test_a_newer_payload_replaces_older_ones_only_where_the_target_says_so_and_n
         store(target, "a")
         rows = ReplayItem.objects.filter(target=target).order_by("sequence")
         assert [row.state for row in rows] == states
+
+
+def test_payloads_go_when_their_time_has_passed_unless_a_hold_keeps_them(settings: Any) -> None:
+    settings.REPLAY_KEEP_DAYS = 30
+    target = make_target()
+    old, held, waiting = store(target, "a", "b", "c")
+    said: dict[str, Any] = {"reason": "case 7", "actor": SETUP, "now": NOW}
+    for item in (old, held):
+        operations.discard_item(item, **said)
+    operations.hold_for_law(held, **said)
+    later = NOW + timedelta(days=31)
+    assert operations.remove_old_payloads(actor=SETUP, now=NOW + timedelta(days=29)) == 0
+    assert operations.remove_old_payloads(actor=SETUP, now=later) == 1
+    assert set(Payload.objects.values_list("item", flat=True)) == {held.pk, waiting.pk}
+    assert "removed" in reading.masked(old)
+    assert ReplayItem.objects.get(pk=old.pk).sha256
+    operations.end_legal_hold(held, **said)
+    assert operations.remove_old_payloads(actor=SETUP, now=later) == 1
+    assert Entry.objects.filter(action="replay.payloads_removed").count() == 2
+
+
+def test_a_head_that_somebody_left_behind_in_the_tables_is_found_and_made_due() -> None:
+    target = make_target()
+    (item,) = store(target, "a")
+    let_go([item])
+    ReplayItem.objects.filter(pk=item.pk).update(due_at=None)
+    assert upkeep.mend(NOW).fired == 1
+    assert upkeep.mend(NOW).examined == 0
+    assert ReplayItem.objects.get(pk=item.pk).due_at == NOW
+
+
+def test_live_traffic_takes_slots_of_the_same_rate() -> None:
+    target = make_target(slug="crm", rate_per_minute=60)
+    let_go(store(target, "a"))
+    answer = caller("replay:enqueue").post("replay/targets/crm/live/", {"count": 10})
+    assert answer.status_code == 204
+    assert claims.claim(target, limit=5, now=clock.now()) == []
+    assert len(claims.claim(target, limit=5, now=clock.now() + timedelta(seconds=11))) == 1
