@@ -9,7 +9,7 @@ def register() -> None:
     from opsportal.audit import addresses, sentences
     from opsportal.sweeps import registry as sweeps
     from opsportal.web import navigation
-    from runbooks.queue import dispatch, queries, upkeep
+    from runbooks.queue import dispatch, queries, upkeep, watching
     from runbooks.queue.audit import SENTENCES
     from runbooks.queue.operations import releasing
 
@@ -22,3 +22,4 @@ def register() -> None:
     sweeps.register("replay", dispatch.sweep, every=timedelta(seconds=5))
     sweeps.register("housekeeping", upkeep.remove_payloads, every=timedelta(minutes=10))
     sweeps.register("housekeeping", upkeep.mend, every=timedelta(minutes=10))
+    sweeps.register("housekeeping", watching.watch, every=timedelta(minutes=10))
