@@ -23,12 +23,14 @@ OVER = sorted(one.value for one in FINAL)
 
 def list_items(principal: Principal | None) -> QuerySet[ReplayItem]:
     """What `principal` may see, with what a row names."""
-    return ReplayItem.objects.visible_to(principal).select_related("target__automation", "automation")
+    return ReplayItem.objects.visible_to(principal).select_related("target__automation", "target__health", "automation")
 
 
 def get_item(item_id: UUID | str, principal: Principal | None) -> ReplayItem:
     """Raises NotFound, also for what may not be seen."""
-    found = list_items(principal).select_related("release__requested_by").filter(pk=item_id).first()
+    found = (
+        list_items(principal).select_related("release__requested_by", "lane", "target__team").filter(pk=item_id).first()
+    )
     if found is None:
         raise NotFound("unknown_item", "There is no such replay item.")
     return found

@@ -1,6 +1,7 @@
 """The pages of the replay queue: what waits and why, one payload, one target; who may see, decide and read in clear."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -130,3 +131,15 @@ def test_a_failing_target_says_so_everywhere(lead: Client) -> None:
     page = lead.get("/replay/targets/crm/").content.decode()
     assert "only one request tries it" in page
     assert "HTTP 503" in page
+
+
+def test_what_a_page_asks_of_the_database_does_not_grow_with_the_queue(
+    lead: Client, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(8):
+        store(make_target(slug=f"crm-{number}"), "a", "a", "b")
+    item = ReplayItem.objects.latest("received_at", "id")
+    for address in ("/replay/", f"/replay/items/{item.pk}/", "/replay/targets/", "/replay/targets/crm-1/"):
+        lead.get(address)
+        with django_assert_max_num_queries(16):
+            assert lead.get(address).status_code == 200
