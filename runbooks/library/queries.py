@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from opsportal.catalog.models import Automation, Tier
 from opsportal.errors import Forbidden, NotFound
@@ -133,12 +133,6 @@ def tiers_of(runbooks: Collection[Runbook]) -> dict[int, str]:
     return {one.pk: min((tiers[s] for s in automation_slugs(one) if s in tiers), default="") for one in runbooks}
 
 
-def list_for(kind: str, slug: str, principal: Principal | None) -> list[Runbook]:
-    """The runbooks that name an automation, rule or exception."""
-    about = RunbookLink.objects.filter(kind=kind, slug=slug).values("runbook")
-    return list(list_runbooks(principal).filter(pk__in=about, retired_at=None))
-
-
 def with_runbook(automations: Collection[Automation]) -> set[int]:
     """Of these automations the keys of those a published runbook names; what readiness asks."""
     slugs = {one.slug: one.pk for one in automations}
@@ -146,6 +140,24 @@ def with_runbook(automations: Collection[Automation]) -> set[int]:
         kind=AUTOMATION, slug__in=list(slugs), runbook__in=Runbook.objects.in_use()
     ).values_list("slug", flat=True)
     return {slugs[slug] for slug in rows}
+
+
+def rows_with_runbook() -> QuerySet[Any]:
+    """The same as rows with an `automation_id`, for pages to ask inside their own statement."""
+    named = Automation.objects.filter(slug=OuterRef("slug")).values("pk")[:1]
+    rows = RunbookLink.objects.filter(kind=AUTOMATION, runbook__in=Runbook.objects.in_use().values("pk"))
+    return rows.annotate(automation_id=Subquery(named))
+
+
+def with_first_runbook(automations: QuerySet[Automation]) -> QuerySet[Automation]:
+    """Automations with the first published runbook that names them: `runbook_slug`, `_title`, `_stale_at`, or None."""
+    links = RunbookLink.objects.filter(
+        kind=AUTOMATION, slug=OuterRef("slug"), runbook__retired_at=None, runbook__published_number__isnull=False
+    ).order_by("runbook__title", "runbook__slug")
+    found = {
+        f"runbook_{name}": Subquery(links.values(f"runbook__{name}")[:1]) for name in ("slug", "title", "stale_at")
+    }
+    return automations.annotate(**found)
 
 
 def list_reports(runbook: Runbook, *, is_open: bool = True) -> list[StepReport]:

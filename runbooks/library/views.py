@@ -216,11 +216,18 @@ def start_again(request: HttpRequest, slug: str, number: int) -> Done:
 
 
 def panel(request: HttpRequest, automation: Any, now: datetime) -> dict[str, Any] | None:
-    """The runbooks of an automation, on its page."""
+    """The runbook of an automation, on its page; what it shows was read with the automation."""
     if not may(request, queries.READ):
         return None
-    rows = queries.list_for(RunbookLink.Kind.AUTOMATION, automation.slug, principal_of(request))
-    return {"rows": [(one, *pages.verdict(one, now)) for one in rows], "may_write": may(request, queries.WRITE)}
+    if not hasattr(automation, "runbook_slug"):
+        automation = queries.with_first_runbook(type(automation).objects.filter(pk=automation.pk)).get()
+    stale_at = automation.runbook_stale_at
+    return {
+        "slug": automation.runbook_slug,
+        "name": automation.runbook_title,
+        "verdict": ("stale", "warn") if stale_at is not None and stale_at <= now else ("current", "good"),
+        "may_write": may(request, queries.WRITE),
+    }
 
 
 def _moved_on(runbook: Runbook) -> bool:

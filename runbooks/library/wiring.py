@@ -16,7 +16,9 @@ def register() -> None:
 
     sentences.register(SENTENCES)
     addresses.register("runbook", lambda slug: f"/runbooks/{slug}/")
-    catalog.register_readiness("runbook", "It has no published runbook.", queries.with_runbook, order=40)
+    sentence, rows = "It has no published runbook.", queries.rows_with_runbook
+    catalog.register_readiness("runbook", sentence, queries.with_runbook, order=40, rows=rows)
+    catalog.register_beside(queries.with_first_runbook)
     catalog.register_panel("runbooks", "runbooks/library_panel.html", views.panel, order=45)
     navigation.register("Services", "Runbooks", "runbooks:list", order=53, scope=queries.READ)
     approvals.register(

@@ -5,14 +5,17 @@ import re
 import zipfile
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
-from runbooks.library import queries, starters
+from runbooks.executions import operations as executions
+from runbooks.library import operations, queries, starters
 from runbooks.models import Runbook, StepReport
 from tests.factories.catalog import make_automation
-from tests.factories.identity import make_person, make_team
+from tests.factories.identity import NOW, SETUP, make_person, make_team
 from tests.factories.library import PARTS, a_text, make_published, make_runbook, save
 from tests.runbooks.test_library_hostile import HOSTILE, Findings
 
@@ -256,3 +259,28 @@ def test_a_playbook_becomes_a_runbook(people: dict[str, Person]):
     page = text_of(people["teammate"], "/runbooks/crm/")
     assert "Derived from" in page
     assert "Runbook out of it" in text_of(people["teammate"], "/runbooks/vendor/")
+
+
+@pytest.mark.parametrize("url", [f"/runbooks/{path}" for path in ("", "router/", "router/revisions/", "executions/")])
+def test_more_rows_cost_no_more_statements(people: dict[str, Person], url: str):
+    def fill(number: int) -> None:
+        runbook = make_published(f"more-{number}", text=a_text(f"More {number}", automation="lead-router"))
+        revision = queries.get_published(runbook)
+        operations.report_step(revision, key="tell-sales", words="No", person=people["lead"], actor=SETUP, now=NOW)
+        executions.start_execution(runbook, reason="x", person=people["lead"], actor=SETUP, now=NOW)
+
+    make_published("router", text=a_text(automation="lead-router"), publisher=people["lead"])
+    fill(0)
+    client = signed_in(people["lead"])
+    client.get(url)
+    with CaptureQueriesContext(connection) as few:
+        answer = client.get(url)
+    for number in range(1, 4):
+        fill(number)
+    save(Runbook.objects.get(slug="router"), a_text("Later", automation="lead-router"))
+    with CaptureQueriesContext(connection) as more:
+        client.get(url)
+    assert len(answer.content) < 100_000
+    # A draft asks besides who may publish it.
+    assert len(more) <= len(few) + 4, [one["sql"][:120] for one in more.captured_queries]
+    assert len(few) <= 24
