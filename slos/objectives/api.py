@@ -10,14 +10,15 @@ from rest_framework.response import Response
 
 from opsportal.api import routing
 from opsportal.api.viewsets import ResourceViewSet, page_fields
-from opsportal.errors import Conflict, Forbidden
+from opsportal.approvals.models import Approval
+from opsportal.errors import Conflict, Forbidden, InvalidInput
 from opsportal.identity.actors import actor_of, principal_of
 from opsportal.identity.models import Person
 from opsportal.identity.queries import person_of
 from slos.budgets.api import BUDGET_QUERY_FIELDS, BUDGET_RESPONSES, BudgetActions
 from slos.models import Exclusion, Slo
 from slos.objectives import formula as arithmetic
-from slos.objectives import operations, proposals, queries
+from slos.objectives import operations, proposals, queries, retiring
 from slos.objectives.definition import Definition
 from slos.objectives.document import from_document, to_document
 from slos.objectives.shapes import (
@@ -125,7 +126,7 @@ class SloViewSet(BudgetActions, ResourceViewSet):
 
     @action(detail=False, methods=["post"])
     def propose(self, request: Request) -> Response:
-        """Ask an ops lead or the owner for a new SLO, or for another definition of one. People only."""
+        """Ask an ops lead or the owner for a new SLO, for another definition of one, or to retire one. People only."""
         values, person = self.body(), principal_of(request)
         if not isinstance(person, Person):
             raise Forbidden("needs_a_person", "Analysts propose SLOs, signed in.")
@@ -133,10 +134,22 @@ class SloViewSet(BudgetActions, ResourceViewSet):
         slo = self.get_queryset().filter(slug=slug).first()
         if not (queries.may_propose(person) or queries.may_write(person, *([slo.automation] if slo else []))):
             raise Forbidden("not_yours", "Analysts propose SLOs; ops leads and owners write them.")
+        if values.pop("state", "") == SloState.RETIRED:
+            return self._proposed(self._propose_retirement(slo, values, reason, person))
         definition = self._read({**(to_document(slo) if slo else {}), "slug": slug, **values})
         asked = proposals.propose_definition(
             slug=slug, definition=definition, slo=slo, requested_by=person, reason=reason, now=self.now
         )
+        return self._proposed(asked)
+
+    def _propose_retirement(self, slo: Slo | None, values: dict[str, Any], reason: str, person: Person) -> Approval:
+        if slo is None:
+            raise InvalidInput("unknown_slo", "There is no such SLO.", field="slug")
+        if values:
+            raise InvalidInput("invalid", "Retiring it changes nothing else: leave this out.", field=min(values))
+        return retiring.propose_retirement(slo, requested_by=person, reason=reason, now=self.now)
+
+    def _proposed(self, asked: Approval) -> Response:
         return Response({"approval": str(asked.pk), "url": f"/approvals/{asked.pk}/"}, status=202)
 
     @action(detail=True)

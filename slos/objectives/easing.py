@@ -24,11 +24,21 @@ def needs_agreement(slo: Slo, definition: Definition) -> bool:
 
 def check_easing(slo: Slo, definition: Definition) -> None:
     """Raises Conflict `agreement_needed`."""
-    running = running_freeze(slo) if _may_ease(definition_of(slo), definition) else None
+    if _may_ease(definition_of(slo), definition):
+        _check_nothing_rests_on(slo, "what may ease it")
+
+
+def check_retiring(slo: Slo) -> None:
+    """A retired one begins no freeze again, so nobody retires it alone. Raises Conflict `agreement_needed`."""
+    _check_nothing_rests_on(slo, "retiring it")
+
+
+def _check_nothing_rests_on(slo: Slo, what: str) -> None:
+    running = running_freeze(slo)
     if running is not None:
         until = web.utc(running.freeze.until)
-        text = f"A freeze rests on this SLO, until {until} at the latest. A second person agrees to what may ease it: "
-        raise Conflict("agreement_needed", f"{text}propose it.")
+        text = f"A freeze rests on this SLO, until {until} at the latest. A second person agrees to {what}: propose it."
+        raise Conflict("agreement_needed", text)
 
 
 def _may_ease(before: Definition, after: Definition) -> bool:

@@ -21,7 +21,7 @@ from slos.objectives.checking import check_definition
 from slos.objectives.counting import count_again, read_again
 from slos.objectives.definition import Definition, definition_of
 from slos.objectives.document import definition_document
-from slos.objectives.easing import check_easing
+from slos.objectives.easing import check_easing, check_retiring
 from slos.states import SLO_TRANSITIONS, SliKind, SloState
 
 MAX_REASON = 240
@@ -97,12 +97,22 @@ def activate_slo(slo: Slo, *, actor: Actor, now: datetime, reason: str = "") -> 
     return _move(slo, SloState.ACTIVE, "activated", actor=actor, now=now, reason=reason)
 
 
-def retire_slo(slo: Slo, *, actor: Actor, now: datetime, reason: str = "") -> Slo:
-    """Nothing is promised any more; the history stays. Raises Conflict `invalid_transition`, `part_of`."""
+@transaction.atomic
+def retire_slo(slo: Slo, *, actor: Actor, now: datetime, reason: str = "", agreed: bool = False) -> Slo:
+    """Nothing is promised any more; the history stays. `agreed`: two people want it. Raises Conflict
+    `invalid_transition`, `part_of`, `agreement_needed`.
+    """
+    check_no_part(slo)
+    if not agreed:
+        check_retiring(_lock(slo))
+    return _move(slo, SloState.RETIRED, "retired", actor=actor, now=now, reason=reason)
+
+
+def check_no_part(slo: Slo) -> None:
+    """A composite in force needs its parts. Raises Conflict `part_of`."""
     composite = SloPart.objects.filter(part=slo).exclude(composite__state=SloState.RETIRED.value).first()
     if composite is not None:
         raise Conflict("part_of", f"It is a part of {composite.composite}; take it out there first.")
-    return _move(slo, SloState.RETIRED, "retired", actor=actor, now=now, reason=reason)
 
 
 @transaction.atomic

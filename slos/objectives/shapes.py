@@ -95,13 +95,15 @@ class ChangeSloSerializer(SloSerializer):
 
 
 class SloProposalSerializer(SloSerializer):
-    """A new SLO, or what another definition of the one of that slug would change."""
+    """A new SLO, or what another definition of the one of that slug would change; or, with `state` and nothing else but
+    a reason, that it is retired.
+    """
 
     kind = drf.ChoiceField(choices=[str(one) for one in SliKind], required=False)
     method = drf.ChoiceField(choices=[str(one) for one in SliMethod], required=False)
     target = decimal(required=False)
     window = SloWindowSerializer(required=False)
-    state = drf.ChoiceField(choices=[str(one) for one in SloState], read_only=True)
+    state = drf.ChoiceField(choices=[str(SloState.RETIRED)], required=False)
 
 
 class SloProposedSerializer(Serializer):

@@ -27,8 +27,9 @@ from opsportal.web.listing import list_page
 from slos.budgets import queries as budgets
 from slos.budgets.engine import Budget
 from slos.models import Fact, Slo
-from slos.objectives import formula, operations, pages, queries, thresholds, words
+from slos.objectives import formula, operations, pages, queries, retiring, thresholds, words
 from slos.objectives.definition import definition_of
+from slos.objectives.easing import running_freeze
 from slos.objectives.filters import SloFilterSet
 from slos.objectives.forms import ExclusionForm, ReasonForm, WhatIfForm
 from slos.objectives.tables import SloTable
@@ -131,17 +132,32 @@ def move(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     if name not in MOVES:
         raise Http404
     label, sentence, done, _, operation = MOVES[name]
+    needs_two = name == "retire" and running_freeze(slo) is not None
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            operation(slo, actor=actor_of(request), now=clock.now(), reason=form.cleaned_data["reason"])
+            if needs_two:
+                done_now = _propose_retirement(request, slo, form.cleaned_data["reason"])
+            else:
+                operation(slo, actor=actor_of(request), now=clock.now(), reason=form.cleaned_data["reason"])
+                done_now = Done(done)
         except DomainError as error:
             refuse(form, error)
         else:
-            say(request, Done(done))
+            say(request, done_now)
             return redirect("slos:detail", slo.slug)
+    if needs_two:
+        sentence, label = f"{sentence} A freeze rests on it: another ops lead decides.", f"Propose to {label.lower()}"
     context = {"title": label, "sentence": sentence, "slo": slo, "form": form, "button": label}
     return render(request, "slos/objectives_form.html", context, status=422 if form.errors else 200)
+
+
+def _propose_retirement(request: HttpRequest, slo: Slo, reason: str) -> Done:
+    principal = principal_of(request)
+    if not isinstance(principal, Person):
+        raise PermissionDenied("This needs a person.")
+    asked = retiring.propose_retirement(slo, requested_by=principal, reason=reason, now=clock.now())
+    return Done("Proposed: another ops lead decides.", url=f"/approvals/{asked.pk}/")
 
 
 @scope_required(READ)

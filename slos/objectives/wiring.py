@@ -8,7 +8,7 @@ def register() -> None:
     from opsportal.catalog import registry as catalog
     from opsportal.web import navigation
     from slos.models import Slo
-    from slos.objectives import operations, proposals, queries, views
+    from slos.objectives import operations, proposals, queries, retiring, views
     from slos.objectives.audit import SENTENCES
 
     sentences.register(SENTENCES)
@@ -25,6 +25,13 @@ def register() -> None:
         on_approved=proposals.on_definition_approved,
         may_decide=proposals.may_decide_definition,
         look=proposals.look_at_definition,
+    )
+    approvals.register(
+        retiring.RETIREMENT,
+        label="retiring an SLO",
+        on_approved=retiring.on_approved,
+        may_decide=retiring.may_decide,
+        look=retiring.look,
     )
     approvals.register(
         operations.EXCLUSION,

@@ -7,10 +7,15 @@ import pytest
 
 from opsportal import clock
 from opsportal.approvals import operations as approvals
+from opsportal.approvals.models import Approval
 from opsportal.catalog.models import Freeze, FreezeOverride
 from opsportal.errors import Forbidden
+from opsportal.identity.actors import actor_for
+from opsportal.identity.models import Person
 from opsportal.web import words
 from slos.models import Policy
+from slos.objectives import retiring
+from slos.objectives.operations import retire_slo
 from slos.policy.deciding import end_freeze
 from slos.policy.rules import PUBLISHED
 from tests.factories import policy as make
@@ -250,6 +255,56 @@ def test_a_second_person_agrees_and_then_it_is_eased(house: House):
     assert house.slo.target == 99
 
 
+@pytest.mark.parametrize("who", ["owner", "ops_lead"])
+def test_nobody_alone_retires_the_slo_that_a_freeze_rests_on(house: House, who: str):
+    person = getattr(house, who)
+    assert_problem(send(person, "post", "slos/lead-router-availability/retire/", {}), 409, "agreement_needed")
+    body = {"state": "retired"}
+    assert_problem(send(person, "patch", "slos/lead-router-availability/", body), 409, "agreement_needed")
+    house.slo.refresh_from_db()
+    assert house.slo.state == "active"
+
+
+def propose_to_retire(person: Person, **more: str) -> Any:
+    body = {"slug": "lead-router-availability", "state": "retired", "reason": "The automation is replaced"}
+    return send(person, "post", "slos/propose/", body | more)
+
+
+def test_a_second_person_agrees_and_then_it_is_retired_while_its_freeze_runs_on(house: House):
+    asked = propose_to_retire(house.owner)
+    assert asked.status_code == 202, asked.content
+    key, now = asked.json()["approval"], clock.now()
+    assert "runs on" in retiring.look(Approval.objects.get(pk=key), now).sentence
+    with pytest.raises(Forbidden):
+        approvals.approve(key, person=house.owner, now=now, authenticated_at=now)
+    approvals.approve(key, person=house.ops_lead, now=now, authenticated_at=now)
+    house.slo.refresh_from_db()
+    assert house.slo.state == "retired"
+    assert Freeze.objects.in_force(now).filter(pk=house.freeze.pk).exists()
+
+
+def test_a_proposal_to_retire_says_nothing_else(house: House):
+    assert_problem(propose_to_retire(house.owner, target="99"), 422, "invalid")
+    assert_problem(propose_to_retire(house.ops_lead, slug="none-such"), 422, "unknown_slo")
+
+
+def test_a_proposal_to_retire_what_is_retired_is_void(house: House):
+    key, now = propose_to_retire(house.owner).json()["approval"], clock.now()
+    retire_slo(house.slo, actor=actor_for(house.ops_lead), now=now, agreed=True)
+    approvals.approve(key, person=house.ops_lead, now=now, authenticated_at=now)
+    assert Approval.objects.get(pk=key).state == "voided"
+
+
+def test_on_the_page_the_owner_proposes_to_retire_it(house: House):
+    client, url = signed_in(house.owner), "/slos/lead-router-availability/retire/"
+    assert "another ops lead decides" in client.get(url).content.decode()
+    client.post(url, {"reason": "Replaced"})
+    assert Approval.objects.get(kind=retiring.RETIREMENT).state == "pending"
+    house.slo.refresh_from_db()
+    assert house.slo.state == "active"
+
+
 def test_once_the_freeze_is_over_the_owner_writes_again(house: House):
     end_freeze(house.freeze.budget, reason="Calm", now=clock.now())
     assert change_target(house.owner, "99").status_code == 200
+    assert send(house.owner, "post", "slos/lead-router-availability/retire/", {}).status_code == 200
