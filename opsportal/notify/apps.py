@@ -20,6 +20,6 @@ class NotifyConfig(AppConfig):
         approvals.observe(tell_about)
         registry.register("outbox", relay.sweep, every=timedelta(seconds=5))
         registry.register("housekeeping", housekeeping.sweep, every=housekeeping.EVERY)
-        navigation.register("Now", "Inbox", "notify:inbox", order=20, count=queries.count_unread)
+        navigation.register("Now", "Inbox", "notify:inbox", order=20, count=queries.list_unread)
         navigation.register("Organisation", "Deliveries", "notify:deliveries", order=940, scope="catalog:read")
         navigation.register("Organisation", "Webhooks", "notify:webhooks", order=941, scope="catalog:write")

@@ -36,8 +36,13 @@ def list_messages(person: Person) -> QuerySet[Message]:
     )
 
 
+def list_unread(person: Any, now: datetime) -> QuerySet[Message]:
+    """What the navigation counts."""
+    return Message.objects.filter(recipient=person, read_at=None)
+
+
 def count_unread(person: Any, now: datetime) -> int:
-    return Message.objects.filter(recipient=person, read_at=None).count()
+    return list_unread(person, now).count()
 
 
 def list_deliveries(principal: Principal | None) -> QuerySet[Delivery]:

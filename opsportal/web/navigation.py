@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import CharField, QuerySet, Value
+from django.db.models import Count as CountOf
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-Count = Callable[[Any, datetime], int]
+Count = Callable[[Any, datetime], int | QuerySet[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One link. `count(person, now)` is shown beside it when it is not zero: how many need attention there."""
+    """One link. `count(person, now)` is shown beside it when it is not zero: how many need attention there. It gives
+    a number, or the rows: those of all entries are counted in one statement.
+    """
 
     group: str
     label: str
@@ -64,13 +68,36 @@ def for_request(request: HttpRequest, now: datetime) -> list[Group]:
     reachable = [(entry, url) for entry, url in _addresses() if _may_use(person, entry)]
     current = _current(request.path, [url for _, url in reachable])
     groups: dict[str, list[Link]] = {}
-    counted: dict[str, int] = getattr(request, "counted", {})
+    numbers = _counted(request, [entry for entry, _ in reachable], now)
     for entry, url in reachable:
-        number = counted.get(entry.url_name)
-        if number is None:
-            number = entry.count(person, now) if entry.count else 0
-        groups.setdefault(entry.group, []).append(Link(entry.label, url, url == current, number))
+        link = Link(entry.label, url, url == current, numbers.get(entry.url_name, 0))
+        groups.setdefault(entry.group, []).append(link)
     return [Group(label, links) for label, links in groups.items()]
+
+
+def _counted(request: HttpRequest, among: list[Entry], now: datetime) -> dict[str, int]:
+    numbers: dict[str, int] = dict(getattr(request, "counted", {}))
+    rows: dict[str, QuerySet[Any]] = {}
+    for entry in among:
+        if entry.count is not None and entry.url_name not in numbers:
+            found = entry.count(request.user, now)
+            if isinstance(found, QuerySet):
+                rows[entry.url_name] = found
+            else:
+                numbers[entry.url_name] = found
+    return numbers | _count_at_once(rows)
+
+
+def _count_at_once(rows: dict[str, QuerySet[Any]]) -> dict[str, int]:
+    """One UNION ALL of counts, each row with the name it is for."""
+    counts = [_count_of(name, found) for name, found in rows.items()]
+    return dict(counts[0].union(*counts[1:], all=True)) if counts else {}
+
+
+def _count_of(name: str, found: QuerySet[Any]) -> QuerySet[Any, Any]:
+    named = found.order_by().annotate(link=Value(name, CharField())).values("link")
+    counted: QuerySet[Any, Any] = named.annotate(number=CountOf("pk")).values_list("link", "number")
+    return counted
 
 
 def _addresses() -> Iterator[tuple[Entry, str]]:

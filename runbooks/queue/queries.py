@@ -118,10 +118,10 @@ def waiting(principal: Principal | None) -> Waiting:
     )
 
 
-def count_undecided(principal: Principal | None, now: datetime) -> int:
-    """How many were given up or are in doubt: beside the link in the navigation."""
+def list_undecided(principal: Principal | None, now: datetime) -> QuerySet[ReplayItem]:
+    """What was given up or is in doubt: the navigation counts it beside the link."""
     rows = ReplayItem.objects.visible_to(principal).unfinished()
-    return rows.filter(state__in=[ItemState.DEAD, ItemState.IN_DOUBT]).count()
+    return rows.filter(state__in=[ItemState.DEAD, ItemState.IN_DOUBT])
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def register() -> None:
     addresses.register("replay_item", lambda key: f"/replay/items/{key}/")
     approvals.register(releasing.APPROVAL_KIND, label="Replay by hand", on_approved=releasing.on_approved)
     navigation.register(
-        "Services", "Replay", "replay:list", order=55, scope="replay:read", count=queries.count_undecided
+        "Services", "Replay", "replay:list", order=55, scope="replay:read", count=queries.list_undecided
     )
     sweeps.register("replay", dispatch.sweep, every=timedelta(seconds=5))
     sweeps.register("housekeeping", upkeep.remove_payloads, every=timedelta(minutes=10))
