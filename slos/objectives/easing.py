@@ -4,8 +4,9 @@ from dataclasses import fields
 
 from opsportal.errors import Conflict
 from opsportal.web import words as web
-from slos.models import BudgetFreeze, Slo
+from slos.models import BudgetFreeze, Slo, SloPart
 from slos.objectives.definition import Definition, definition_of
+from slos.states import SloState
 
 # Changes of these ease nothing: they change neither what is counted nor what is asked of it.
 HARMLESS = {"name", "description", "team", "burn_alerts", "openslo", "target"}
@@ -31,6 +32,13 @@ def check_easing(slo: Slo, definition: Definition) -> None:
 def check_retiring(slo: Slo) -> None:
     """A retired one begins no freeze again, so nobody retires it alone. Raises Conflict `agreement_needed`."""
     _check_nothing_rests_on(slo, "retiring it")
+
+
+def check_no_part(slo: Slo) -> None:
+    """A composite in force needs its parts. Raises Conflict `part_of`."""
+    composite = SloPart.objects.filter(part=slo).exclude(composite__state=SloState.RETIRED.value).first()
+    if composite is not None:
+        raise Conflict("part_of", f"It is a part of {composite.composite}; take it out there first.")
 
 
 def _check_nothing_rests_on(slo: Slo, what: str) -> None:

@@ -21,7 +21,7 @@ from slos.objectives.checking import check_definition
 from slos.objectives.counting import count_again, read_again
 from slos.objectives.definition import Definition, definition_of
 from slos.objectives.document import definition_document
-from slos.objectives.easing import check_easing, check_retiring
+from slos.objectives.easing import check_easing, check_no_part, check_retiring
 from slos.states import SLO_TRANSITIONS, SliKind, SloState
 
 MAX_REASON = 240
@@ -106,13 +106,6 @@ def retire_slo(slo: Slo, *, actor: Actor, now: datetime, reason: str = "", agree
     if not agreed:
         check_retiring(_lock(slo))
     return _move(slo, SloState.RETIRED, "retired", actor=actor, now=now, reason=reason)
-
-
-def check_no_part(slo: Slo) -> None:
-    """A composite in force needs its parts. Raises Conflict `part_of`."""
-    composite = SloPart.objects.filter(part=slo).exclude(composite__state=SloState.RETIRED.value).first()
-    if composite is not None:
-        raise Conflict("part_of", f"It is a part of {composite.composite}; take it out there first.")
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from opsportal.identity.models import Person
 from opsportal.web import words as web
 from slos.models import Slo
 from slos.objectives import operations, queries
-from slos.objectives.easing import running_freeze
+from slos.objectives.easing import check_no_part, running_freeze
 from slos.states import SloState
 
 RETIREMENT = "slos.retirement"
@@ -25,7 +25,7 @@ def propose_retirement(slo: Slo, *, requested_by: Person, now: datetime, reason:
     """Ask a second person to retire an SLO. Raises Conflict `invalid_transition`, `part_of`."""
     if slo.state == SloState.RETIRED:
         raise Conflict("invalid_transition", "This SLO is retired already.", field="state")
-    operations.check_no_part(slo)
+    check_no_part(slo)
     return approvals.request_approval(
         kind=RETIREMENT,
         subject=Subject("slo", slo.slug, slo.name),

@@ -5,8 +5,10 @@ from typing import Any
 
 from django import forms
 
+from opsportal.catalog.models import Freeze
 from opsportal.web.forms import DateTimeField, Form, ReasonField
 from slos.models import Policy
+from slos.policy import words
 
 
 class DryRunForm(Form):
@@ -21,8 +23,31 @@ class DryRunForm(Form):
 
 
 class OverrideForm(Form):
+    """`also`: other freezes over the same, decided together with this one."""
+
     until = DateTimeField(label="Set aside until")
     reason = ReasonField(max_length=240, label="Why", help_text="A second person reads this and decides.")
+    also = forms.TypedMultipleChoiceField(
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="With it",
+        help_text="Freezes over the same. Each is set aside until its own end at the latest.",
+    )
+
+    def __init__(self, *args: Any, others: Iterable[Freeze] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._others = {one.pk: one for one in others}
+        if self._others:
+            choices = [
+                (key, f"Freeze {key} of {words.scope_of(one)}: {one.reason}") for key, one in self._others.items()
+            ]
+            self.fields["also"].choices = choices  # type: ignore[attr-defined]
+        else:
+            del self.fields["also"]
+
+    def clean_also(self) -> list[Freeze]:
+        return [self._others[key] for key in self.cleaned_data["also"]]
 
 
 class CommitmentForm(Form):

@@ -1,5 +1,6 @@
 """Whom a policy covers, which SLOs it judges, and what a freeze by one of its rules holds back."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -80,18 +81,24 @@ def covered_automations(freeze: Freeze) -> QuerySet[Automation]:
 
 def other_freezes(freeze: Freeze, at: datetime) -> list[tuple[Freeze, int]]:
     """Other freezes in force over what this one holds back, each with how many of its automations it covers."""
-    covered = list(covered_automations(freeze))
-    others = Freeze.objects.in_force(at).exclude(pk=freeze.pk).select_related("team", "automation").order_by("pk")
+    return still_holding([freeze], at)
+
+
+def still_holding(freezes: Sequence[Freeze], at: datetime) -> list[tuple[Freeze, int]]:
+    """Freezes in force besides these over what these hold back, each with how many of the automations it covers."""
+    covered = {one.pk: one for freeze in freezes for one in covered_automations(freeze)}
+    others = Freeze.objects.in_force(at).exclude(pk__in=[one.pk for one in freezes])
     # One that another sweeper has just closed by a later clock is over, too.
-    others = others.exclude(budget__ended_at__isnull=False)
-    found = [(one, sum(holds_back(one, automation) for automation in covered)) for one in others]
+    others = others.exclude(budget__ended_at__isnull=False).select_related("team", "automation").order_by("pk")
+    found = [(one, sum(holds_back(one, automation) for automation in covered.values())) for one in others]
     return [(one, count) for one, count in found if count]
 
 
-def held_by_it_alone(freeze: Freeze, at: datetime) -> QuerySet[Automation]:
-    """What may be changed again once this freeze is set aside: no other in force covers it."""
-    others = Freeze.objects.in_force(at).exclude(pk=freeze.pk)
-    return covered_automations(freeze).exclude(Exists(others.covering_outer()))
+def freed_by(freezes: Sequence[Freeze], at: datetime) -> set[int]:
+    """The automations that may be changed again once these freezes are set aside: no other in force covers them."""
+    others = Freeze.objects.in_force(at).exclude(pk__in=[one.pk for one in freezes])
+    freed = [covered_automations(one).exclude(Exists(others.covering_outer())) for one in freezes]
+    return {key for each in freed for key in each.values_list("pk", flat=True)}
 
 
 class Held(Protocol):

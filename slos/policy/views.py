@@ -177,7 +177,8 @@ def freeze_page(request: HttpRequest, key: int) -> HttpResponse:
 @scope_required("slos:read")
 def freeze_override(request: HttpRequest, key: int) -> HttpResponse:
     """POST: ask a second person to set the freeze aside."""
-    freeze, form = _freeze(request, key), OverrideForm(request.POST or None)
+    freeze = _freeze(request, key)
+    form = OverrideForm(request.POST or None, others=_askable(request, freeze, clock.now()))
     if request.method == "POST" and form.is_valid():
         try:
             approval = overrides.request_override(
@@ -236,13 +237,21 @@ def _freeze_page(
         "shown_covered": SHOWN_COVERED,
         "waiting": approvals.list_waiting("freeze", str(freeze.pk), now),
         "decisions": freeze.decisions.select_related("slo").order_by("day", "pk")[:60],
-        "override_form": override_form or OverrideForm(),
+        "override_form": override_form or OverrideForm(others=_askable(request, freeze, now)),
         "commitment_form": commitment_form or CommitmentForm(),
         "may_ask": stands and isinstance(person, Person) and overrides.may_ask(person, freeze),
         "may_commit": stands and is_leader and freeze.acknowledged_at is None,
         "back_url": reverse("policy:page"),
     }
     return render(request, "slos/policy_freeze.html", context, status=422 if refused else 200)
+
+
+def _askable(request: HttpRequest, freeze: Freeze, now: datetime) -> list[Freeze]:
+    """Other freezes over the same that the reader may ask to set aside with this one."""
+    person = principal_of(request)
+    if not isinstance(person, Person):
+        return []
+    return [one for one, _ in other_freezes(freeze, now) if overrides.may_ask(person, one)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from django.test import Client
 from opsportal import clock
 from opsportal.catalog import queries as catalog
 from opsportal.catalog.models import Automation, ExperimentPermission, Freeze, FreezeOverride
-from opsportal.errors import Conflict
+from opsportal.errors import Conflict, Forbidden, InvalidInput
 from opsportal.identity.roles import Role
 from slos.policy import overrides
 from tests.factories import approvals
@@ -195,6 +195,47 @@ def test_who_approves_reads_what_it_frees_and_what_else_holds_on(automation: Aut
     assert f"Freeze {everything.pk} of all automations still holds 2 automations back until" in told
     approvals.approve(asked, lead("lee"), now=NOW, authenticated_at=NOW)
     assert not allowed(sibling, NOW)
+
+
+def test_one_request_sets_several_freezes_of_the_same_aside(automation: Automation, frozen: Freeze):
+    own = make_freeze(scope="automation", automation=automation, now=make.BEGIN, days=2)
+    make_automation(team=automation.team)
+    asked = overrides.request_override(
+        frozen, until=UNTIL, reason="The fair", requested_by=automation.owner, now=NOW, also=[own]
+    )
+    assert overrides.look(asked, NOW).sentence.startswith("2 automations may be changed again until then.")
+    assert "still holds" not in overrides.look(asked, NOW).sentence
+    approvals.approve(asked, lead("lee"), now=NOW, authenticated_at=NOW)
+    assert allowed(automation, NOW)
+    ends = {one.freeze_id: one.until for one in FreezeOverride.objects.all()}
+    assert ends == {frozen.pk: UNTIL, own.pk: own.until}  # each until its own end at the latest
+
+
+def test_of_several_that_were_asked_about_those_that_stand_are_set_aside(automation: Automation, frozen: Freeze):
+    own = make_freeze(scope="automation", automation=automation, now=make.BEGIN, days=9)
+    asked = overrides.request_override(
+        frozen, until=UNTIL, reason="The fair", requested_by=automation.owner, now=NOW, also=[own]
+    )
+    Freeze.objects.filter(pk=frozen.pk).update(lifted_at=NOW)
+    assert "1 freeze of those asked about ended meanwhile." in overrides.look(asked, NOW).sentence
+    approvals.approve(asked, lead("lee"), now=NOW, authenticated_at=NOW)
+    assert [one.freeze_id for one in FreezeOverride.objects.all()] == [own.pk]
+
+
+def test_what_holds_nothing_of_the_same_back_is_asked_about_by_itself(automation: Automation, frozen: Freeze):
+    lee, other = lead("lee"), make_automation(team=make_team("support"))
+    elsewhere = make_freeze(scope="automation", automation=other, now=make.BEGIN, days=9)
+    with pytest.raises(InvalidInput, match="same automations"):
+        overrides.request_override(frozen, until=UNTIL, reason="x", requested_by=lee, now=NOW, also=[elsewhere])
+
+
+def test_an_owner_asks_about_none_that_holds_only_others_back(automation: Automation, frozen: Freeze):
+    sibling = make_automation(team=automation.team)
+    its_own = make_freeze(scope="automation", automation=sibling, now=make.BEGIN, days=9)
+    with pytest.raises(Forbidden):
+        overrides.request_override(
+            frozen, until=UNTIL, reason="x", requested_by=automation.owner, now=NOW, also=[its_own]
+        )
 
 
 def test_who_asked_never_approves(automation: Automation, frozen: Freeze):

@@ -20,7 +20,7 @@ from slos.reports import links
 from slos.reports import operations as reports
 from slos.runs.engine import Step
 from tests.factories import policy as make
-from tests.factories.catalog import make_automation
+from tests.factories.catalog import make_automation, make_freeze
 from tests.factories.identity import make_person, make_team
 from tests.factories.runs import make_run
 
@@ -105,6 +105,16 @@ def test_leadership_commits_on_the_page(house: House, who: str, status: int):
     assert client.post(f"{url}acknowledge/", {"commitment": "Stability first"}).status_code == status
     house.freeze.refresh_from_db()
     assert house.freeze.commitment == ("Stability first" if status == 302 else "")
+
+
+def test_the_page_offers_the_other_freezes_over_the_same(house: House):
+    own = make_freeze(scope="automation", automation=house.automation, now=clock.now() - DAY, days=9)
+    client, url = signed_in(house.ops_lead), f"/policy/freezes/{house.freeze.pk}/"
+    assert f"Freeze {own.pk} of" in client.get(url).content.decode()
+    until = (clock.now() + DAY).strftime("%Y-%m-%dT%H:%M")
+    answer = client.post(f"{url}override/", {"until": until, "reason": "The fair", "also": [str(own.pk)]})
+    assert answer.status_code == 302, answer.content.decode()
+    assert Approval.objects.get().shown["also"][0]["freeze"] == own.pk
 
 
 def test_a_wrong_end_is_told_at_its_field(house: House):

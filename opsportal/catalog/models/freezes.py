@@ -112,7 +112,8 @@ class FreezeOverride(models.Model):
             models.CheckConstraint(
                 condition=~Q(requested_by=F("approved_by")), name="catalog_override_needs_two_people"
             ),
-            models.UniqueConstraint(fields=["approval"], name="catalog_override_once"),
+            # One request may set several freezes aside, each once.
+            models.UniqueConstraint(fields=["approval", "freeze"], name="catalog_override_once_each"),
         ]
 
     def __str__(self) -> str:

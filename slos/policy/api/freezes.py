@@ -12,7 +12,7 @@ from opsportal.api.serializers import DateTimeField, Serializer
 from opsportal.api.viewsets import ResourceViewSet
 from opsportal.catalog.api.fields import FreezeSerializer as InForceSerializer
 from opsportal.catalog.models import Freeze
-from opsportal.errors import Forbidden
+from opsportal.errors import Forbidden, InvalidInput
 from opsportal.identity.actors import principal_of
 from opsportal.identity.models import Person
 from opsportal.web import words
@@ -76,6 +76,12 @@ def _override(override: Any) -> dict[str, Any]:
 class AskOverrideSerializer(Serializer):
     until = DateTimeField(help_text="Until when the freeze is to hold nothing back.")
     reason = drf.CharField(max_length=240)
+    also = drf.ListField(
+        child=drf.IntegerField(min_value=1, max_value=2**62),
+        required=False,
+        max_length=50,
+        help_text="Other freezes over the same, decided together with this one.",
+    )
 
 
 class AskedSerializer(Serializer):
@@ -125,7 +131,8 @@ class FreezeViewSet(ResourceViewSet):
     @action(detail=True, methods=["post"])
     def override(self, request: Request, pk: str) -> Response:
         person, freeze, values = self._person(), self.get_object(), self.body()
-        approval = overrides.request_override(freeze, **values, requested_by=person, now=self.now)
+        also = self._others(values.pop("also", []))
+        approval = overrides.request_override(freeze, **values, also=also, requested_by=person, now=self.now)
         data = {
             "approval": str(approval.pk),
             "state": str(approval.state),
@@ -139,6 +146,12 @@ class FreezeViewSet(ResourceViewSet):
         person, freeze = self._person(), self.get_object()
         overrides.acknowledge_freeze(freeze, person=person, **self.body(), now=self.now)
         return self.answer(self.get_object())
+
+    def _others(self, keys: list[int]) -> list[Freeze]:
+        found = {one.pk: one for one in self.get_queryset().filter(pk__in=keys)}
+        if unknown := [key for key in keys if key not in found]:
+            raise InvalidInput("unknown_freeze", f"There is no freeze {unknown[0]}.", field="also")
+        return [one for key, one in found.items()]
 
     def _person(self) -> Person:
         principal = principal_of(self.request)
