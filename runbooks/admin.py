@@ -3,4 +3,5 @@
 import runbooks.executions.admin
 import runbooks.library.admin
 import runbooks.queue.admin
+import runbooks.remediation.admin
 import runbooks.targets.admin  # noqa: F401

@@ -6,7 +6,8 @@ from opsportal.api import routing
 from runbooks.executions import api as executions
 from runbooks.library import api as library
 from runbooks.queue import api as queue
+from runbooks.remediation import api as remediation
 from runbooks.targets import api as targets
 
-AREAS: tuple[ModuleType, ...] = (executions, library, queue, targets)
+AREAS: tuple[ModuleType, ...] = (remediation, executions, library, queue, targets)
 routes: list[routing.Route] = [route for area in AREAS for route in area.routes]

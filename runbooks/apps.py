@@ -8,7 +8,8 @@ class RunbooksConfig(AppConfig):
         from runbooks.executions import wiring as executions
         from runbooks.library import wiring as library
         from runbooks.queue import wiring as queue
+        from runbooks.remediation import wiring as remediation
         from runbooks.targets import wiring as targets
 
-        for area in (targets, queue, library, executions):
+        for area in (targets, queue, library, executions, remediation):
             area.register()

@@ -93,3 +93,13 @@ STEP_TRANSITIONS: dict[StepState, frozenset[StepState]] = {
     StepState.FAILED: frozenset({StepState.PENDING, StepState.DONE, StepState.SKIPPED}),
     StepState.SKIPPED: frozenset({StepState.PENDING}),
 }
+
+
+class ProposalState(StrEnum):
+    """What became of a runbook that a fact proposed. `joined`: another proposal of the same was open already."""
+
+    WAITING = "waiting"
+    STARTED = "started"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    JOINED = "joined"

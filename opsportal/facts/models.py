@@ -80,6 +80,15 @@ class Fact(models.Model):
         """What it is about, for the trail."""
         return Subject("fact", self.key)
 
+    def says(self) -> str:
+        """What happened, as a sentence."""
+        return f"{self.kind.replace('_', ' ').capitalize()}: {self.subject().label or self.key}."
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be done about it."""
+        return self.resolved_at is not None
+
     def rule_slug(self) -> str:
         """The rule it follows from, where there is one."""
         return ""

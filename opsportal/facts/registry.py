@@ -27,3 +27,8 @@ def register(model: type[Fact], *, tell: Callable[[Sequence[Any], datetime], int
 
 def sources() -> list[Source]:
     return list(_sources.values())
+
+
+def kinds() -> set[str]:
+    """Every kind of fact that some room reports."""
+    return {value for source in sources() for value, _ in source.model._meta.get_field("kind").flatchoices}

@@ -5,6 +5,7 @@ from typing import Any
 
 from handoffs.models import Rule
 from opsportal.catalog.models import Automation
+from opsportal.facts import registry as facts
 from opsportal.identity.models import Team
 from runbooks.library import registry
 from runbooks.library.engine import checking
@@ -37,6 +38,11 @@ def _names(document: Document, principal: Any) -> Iterator[Problem]:
     yield from _missing(document, ("rule", "rules"), rules, "a rule")
     yield from _missing(document, ("team",), Team.objects.all(), "a team")
     yield from _missing(document, ("derived_from",), Runbook.objects.all(), "a playbook")
+    known = facts.kinds() if document.slugs("on_facts") else set()
+    for kind in document.slugs("on_facts"):
+        if kind not in known:
+            message = f"There is no fact “{kind[:40]}”; there are {', '.join(sorted(known))}."
+            yield Problem(document.head.lines["on_facts"], "unknown_name", message)
 
 
 def _missing(document: Document, keys: Collection[str], rows: Any, noun: str) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from runbooks.models.library import (
     RunbookValidation,
     StepReport,
 )
+from runbooks.models.proposals import Proposal
 from runbooks.models.targets import ReplayTarget, TargetHealth
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Lane",
     "Payload",
     "Release",
+    "Proposal",
     "ReplayItem",
     "ReplayTarget",
     "Runbook",

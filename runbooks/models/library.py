@@ -95,6 +95,7 @@ class RunbookLink(models.Model):
         AUTOMATION = "automation", "automation"
         RULE = "rule", "rule"
         EXCEPTION = "exception", "exception"
+        FACT = "fact", "proposed on"
 
     runbook = models.ForeignKey(Runbook, on_delete=models.CASCADE, related_name="links", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)

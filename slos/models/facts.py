@@ -85,6 +85,13 @@ class Fact(facts.Fact):
             return super().subject()
         return Subject("slo" if self.slo else "heartbeat", about.slug, str(about))
 
+    def says(self) -> str:
+        return self.sentence
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None or super().is_over
+
 
 class Watch(models.Model):
     """How the volume of an automation's runs and the drift of its errors are watched, and up to where they were.

@@ -11,7 +11,7 @@ from runbooks.library.engine.document import FORMS, KINDS, Document, Section
 KNOWN_KEYS = frozenset(
     {
         "title", "slug", "kind", "form", "team", "owner", "automation", "automations", "rule", "rules", "exception",
-        "exceptions", "derived_from", "review_every_days", "notion", "tags",
+        "exceptions", "derived_from", "review_every_days", "notion", "tags", "on_facts", "at_once",
     }
 )  # fmt: skip
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
@@ -59,6 +59,7 @@ def _head(document: Document) -> Iterator[Problem]:
         for slug in document.slugs(key):
             if not SLUG.fullmatch(slug):
                 yield Problem(head.lines[key], key, f"“{slug[:60]}” is no slug: lower-case letters, digits, hyphens.")
+    yield from _proposing(document)
     notion = head.values.get("notion")
     if notion and not is_address(str(notion)):
         yield Problem(head.lines["notion"], "notion", "“notion” is an address that begins with https://.")
@@ -67,6 +68,22 @@ def _head(document: Document) -> Iterator[Problem]:
             yield Problem(
                 head.lines.get(key, 1), "unknown_key", f"“{key[:40]}” is kept, but means nothing here.", False
             )
+
+
+def _proposing(document: Document) -> Iterator[Problem]:
+    """What a fact proposes names what it is for; what is done at once are steps with an id and an action."""
+    lines, kinds, ids = document.head.lines, document.slugs("on_facts"), document.slugs("at_once")
+    if kinds and document.kind != "runbook":
+        yield Problem(lines["on_facts"], "on_facts", "A fact proposes a runbook; a playbook has nothing to carry out.")
+    if kinds and not (document.automations or document.rules):
+        yield Problem(lines["on_facts"], "on_facts", "Say of which automation or rule: “automation: …”.")
+    if ids and not kinds:
+        message = "“at_once” goes with “on_facts”: it is what a yes to those carries out."
+        yield Problem(lines["at_once"], "at_once", message)
+    able = {step.own_id for step in document.steps if step.own_id and step.action is not None}
+    for key in ids:
+        if key not in able:
+            yield Problem(lines["at_once"], "at_once", f"No step with an action carries the id “{{#{key[:60]}}}”.")
 
 
 def _parts(document: Document) -> Iterator[Problem]:

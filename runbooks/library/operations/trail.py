@@ -39,7 +39,12 @@ def take_over(runbook: Runbook, document: Document) -> None:
         playbooks = Runbook.objects.filter(kind=Runbook.Kind.PLAYBOOK).exclude(pk=runbook.pk)
         runbook.derived_from = playbooks.filter(slug=sources[0]).first() or runbook.derived_from
     kinds = RunbookLink.Kind
-    named = {kinds.AUTOMATION: document.automations, kinds.RULE: document.rules, kinds.EXCEPTION: document.exceptions}
+    named = {
+        kinds.AUTOMATION: document.automations,
+        kinds.RULE: document.rules,
+        kinds.EXCEPTION: document.exceptions,
+        kinds.FACT: document.slugs("on_facts"),
+    }
     runbook.links.all().delete()
     links = [RunbookLink(runbook=runbook, kind=kind, slug=slug[:80]) for kind, slugs in named.items() for slug in slugs]
     RunbookLink.objects.bulk_create(links, ignore_conflicts=True)
