@@ -122,6 +122,8 @@ def test_from_nothing_to_a_portal_and_back_and_again(tmp_path: Path):
         assert rules["speed-to-lead"] == "active"
         handoffs = first.api("handoffs/?limit=500")["results"]
         assert len(handoffs) > 10
+        stored = first.api("replay/items/?limit=500")["results"]
+        assert {"held", "dead", "in_doubt", "delivered", "failed"} <= {item["state"] for item in stored}
         wait_for(lambda: first.get("/livez/sweeps/")[0] == 200, 90, lambda: tail(log))
         wait_for(lambda: first.api("handoffs/?rule=live-chat&state=open")["results"], 60, lambda: tail(log))
         began = time.monotonic()

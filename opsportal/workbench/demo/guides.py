@@ -9,6 +9,7 @@ from opsportal.workbench.demo.cast import Cast
 from runbooks.executions import operations as executions
 from runbooks.executions import queries as gone_through
 from runbooks.library import operations, queries, starters
+from runbooks.library.engine.front_matter import with_values
 from runbooks.library.operations.upkeep import month_of
 from runbooks.models import Runbook
 
@@ -16,6 +17,50 @@ Act = Callable[[datetime], None]
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 WRITER, LEAD, RESPONDER = "priya", "marta", "tomas"
 BOOKS = ("vendor-degraded", "lead-router", "lifecycle-nurture", "deal-sync")
+# What the company added to the head of a starter; the mails were last looked at when they were written.
+HEADS = {"lead-router": {"rule": "speed-to-lead"}, "lifecycle-nurture": {"review_every_days": "30"}}
+FOLLOW_UP = """---
+title: Follow-up after a meeting
+kind: playbook
+form: handoff
+rule: post-meeting-follow-up
+team: sales
+---
+
+## Owner
+
+Who held the meeting. Who stands in is named in the CRM; where nobody is, Daniel.
+
+## SLA
+
+Four hours in sales hours, until summary and next steps are sent. Twice that, and the backup takes over.
+
+## Trigger
+
+The meeting ends in the calendar and was not cancelled.
+
+## Trace
+
+The handoff's own page: when the meeting ended, who was told when, what they did.
+
+## Consequence
+
+At four hours the owner hears of it, at eight the backup takes over and both are told.
+
+## Failure modes
+
+1. The meeting was moved, and the old one counts as held: cancel the handoff with that reason.
+2. The customer asked for more time: pause the handoff and say until when.
+3. Two people held it and each waits for the other: the one who asked for the meeting writes.
+
+## Rollback
+
+1. Put the rule in shadow on its page: nobody is alerted, everything is still recorded.
+
+## Link
+
+The workflow *Meeting ended* in n8n, folder Sales.
+"""
 
 
 class Guides:
@@ -32,6 +77,8 @@ class Guides:
         at(self.end - timedelta(hours=30), self._find_wrong)
         at(self.end - timedelta(hours=3), self._mend)
         at(self.end - timedelta(hours=2), self._draw)
+        at(self.end - timedelta(hours=20), self._derive)
+        at(self.end - 26 * MINUTE, self._begin_another)
 
     def _who(self, username: str, now: datetime) -> dict[str, Any]:
         return {"person": self.cast.people[username], "actor": self.cast.actor(username), "now": now}
@@ -39,9 +86,9 @@ class Guides:
     def _write(self, now: datetime) -> None:
         author, actor = self.cast.people[WRITER], self.cast.actor(WRITER)
         known = set(Automation.objects.values_list("slug", flat=True))
-        for slug in BOOKS:
-            text = starters.get(slug).text
-            if slug == "vendor-degraded" or slug in known:
+        texts = {slug: with_values(starters.get(slug).text, HEADS.get(slug, {})) for slug in BOOKS}
+        for slug, text in {**texts, "follow-up": FOLLOW_UP}.items():
+            if slug in ("vendor-degraded", "follow-up") or slug in known:
                 runbook = operations.create_runbook(slug=slug, text=text, author=author, actor=actor, now=now)
                 revision = queries.get_newest(runbook)
                 operations.publish_revision(revision, **self._who(LEAD, now))
@@ -80,6 +127,22 @@ class Guides:
             runbook, text=text, base=newest.number, author=author, actor=actor, now=now, note_text=note
         )
         operations.ask_review(revision, **self._who(WRITER, now))
+
+    def _derive(self, now: datetime) -> None:
+        """Steps for one vendor out of the playbook for all of them: a draft that nobody has finished yet."""
+        author, actor = self.cast.people[RESPONDER], self.cast.actor(RESPONDER)
+        playbook, title = self._book("vendor-degraded"), "CRM degraded"
+        operations.derive_runbook(playbook, slug="crm-degraded", title=title, author=author, actor=actor, now=now)
+
+    def _begin_another(self, now: datetime) -> None:
+        """Somebody is at it: two steps are done, one does not hold, the rest is open."""
+        who = self._who(WRITER, now)
+        reason = "Six deals are refused since this morning: their stage has another name"
+        steps = gone_through.list_steps(executions.start_execution(self._book("deal-sync"), reason=reason, **who))
+        for number, step in enumerate(steps[:2], 1):
+            executions.tick_step(step, **{**who, "now": now + 4 * number * MINUTE})
+        note = "Nobody answers; it is before nine in Lisbon"
+        executions.tick_step(steps[2], holds=False, note_text=note, **{**who, "now": now + 14 * MINUTE})
 
     def _book(self, slug: str) -> Runbook:
         return Runbook.objects.get(slug=slug)

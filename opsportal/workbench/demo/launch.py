@@ -44,6 +44,7 @@ class Launcher:
         self.home.create()
         self._take_lock()
         self._check_port()
+        self.home.give_way()
         try:
             self._seed()
             for name in self._commands():

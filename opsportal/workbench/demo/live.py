@@ -1,5 +1,5 @@
-"""`python -m opsportal.workbench.demo.live`: new chats and leads while somebody watches, people who answer most, and
-automations that report their runs and signs of life.
+"""`python -m opsportal.workbench.demo.live`: new chats and leads while somebody watches, people who answer most,
+automations that report their runs and signs of life, and payloads that fail and are sent again.
 
 Touches only records that came from the demo's own CRM; whatever is sent in from outside is left to the portal.
 """
@@ -7,8 +7,10 @@ Touches only records that came from the demo's own CRM; whatever is sent in from
 import heapq
 import itertools
 import logging
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
@@ -36,6 +38,7 @@ class Life:
     def __init__(self, random: Random) -> None:
         from opsportal.workbench.demo.cast import RING, reassemble
         from opsportal.workbench.demo.leads import Leads
+        from opsportal.workbench.demo.mishaps import Mishaps
         from opsportal.workbench.demo.telemetry import Telemetry
 
         self.random = random
@@ -44,6 +47,7 @@ class Life:
         self.leads = Leads(random, RING)
         self._waiting: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._order = itertools.count()
+        self.mishaps = Mishaps(self.cast, random, self._in)
 
     def begin(self, now: datetime) -> None:
         """Whatever was left open by the demo's own CRM gets an answer, unless somebody has to decide about it first;
@@ -62,6 +66,7 @@ class Life:
         self._in(now, LEAD_EVERY, self._lead)
         for slug, every in RUNS_EVERY.items():
             self._in(now, (1.0, min(60.0, every[0])), self._run(slug, every))
+        self.mishaps.begin(now)
 
     def step(self, now: datetime) -> None:
         """Everything whose time has come. A database that is busy or away costs this one event."""
@@ -164,7 +169,11 @@ def main() -> None:
 
     django.setup()
     from opsportal import clock
+    from opsportal.workbench.demo import receiver
 
+    port = int(os.environ[receiver.PORT_VARIABLE])
+    with suppress(OSError):  # taken meanwhile: payloads fail then, which is what the queue is for
+        receiver.Receiver(port).__enter__()
     life = Life(Random())
     life.begin(clock.now())
     while True:

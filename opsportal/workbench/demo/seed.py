@@ -55,12 +55,13 @@ def _bring_up_to_date(home: Home) -> None:
     from django.core.management import call_command
 
     from opsportal import clock
-    from opsportal.workbench.demo import cast
+    from opsportal.workbench.demo import cast, failures
 
     call_command("migrate", verbosity=0)
     access = home.read_access()
     if not {"logins", "token"} <= access.keys():
         access = cast.grant_access(cast.reassemble(), now=clock.now())
+    failures.move(receiver_port(), now=clock.now())
     home.write_access({**access, "url": settings.BASE_URL})
 
 
@@ -70,9 +71,11 @@ def fill() -> dict[str, object]:
 
     from opsportal import clock
     from opsportal.workbench.demo import cast, company
+    from opsportal.workbench.demo.failures import Failures
     from opsportal.workbench.demo.guides import Guides
     from opsportal.workbench.demo.history import History
     from opsportal.workbench.demo.promises import Services
+    from opsportal.workbench.demo.receiver import Receiver
 
     began, now = time.monotonic(), clock.now()
     say("Preparing the tables.")
@@ -84,13 +87,22 @@ def fill() -> dict[str, object]:
     history = History(people, firm, start=start, end=now, seed=SEED)
     Services(people, start=start, end=now, seed=SEED).plan(history.at)
     Guides(people, start=start, end=now).plan(history.at)
+    port = receiver_port()
+    Failures(people, start=start, end=now, seed=SEED, port=port).plan(history.at)
     say("Living through six weeks.")
-    events = history.live()
+    with Receiver(port):
+        events = history.live()
     _read_old_messages(now)
     _propose_a_timer(people, now)
     access = cast.grant_access(people, now=clock.now())
     say(f"{events} things happened; it took {time.monotonic() - began:.0f} s.")
     return access
+
+
+def receiver_port() -> int:
+    from opsportal.workbench.demo.receiver import PORT_VARIABLE
+
+    return int(os.environ[PORT_VARIABLE])
 
 
 def _start_of_history(now: datetime) -> datetime:
