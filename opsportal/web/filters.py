@@ -1,6 +1,7 @@
 """Filters as a GET form: everything is in the address, so a filtered page can be linked, saved and exported."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import django_filters
@@ -8,7 +9,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.forms.utils import flatatt
 from django.utils.choices import flatten_choices
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_filters.fields import ModelChoiceField, ModelChoiceIterator
 
@@ -69,10 +70,10 @@ class LongSelect(forms.Select):
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         chosen = {str(one) for one in self.format_value(value)}
-        rows = ((key, SafeString(" selected") if str(key) in chosen else "", label) for key, label in self.choices)
-        options = format_html_join("", '<option value="{}"{}>{}</option>', rows)
+        rows = [(key, SafeString(" selected") if str(key) in chosen else "", label) for key, label in self.choices]
+        options = '<option value="{}"{}>{}</option>' * len(rows)
         own = flatatt(self.build_attrs(self.attrs, attrs))
-        return format_html('<select name="{}"{}>{}</select>', name, own, options)
+        return format_html(f'<select name="{{}}"{{}}>{options}</select>', name, own, *chain.from_iterable(rows))
 
 
 class RecordField(ModelChoiceField):

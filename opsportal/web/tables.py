@@ -12,8 +12,22 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
+from django_tables2 import utils
 
 from opsportal.web.templatetags import ui
+
+_signature, _signatures = utils.signature, dict[Any, Any]()
+
+
+def _known_signature(function: Any) -> Any:
+    """The library asks for each cell anew what its renderer takes, which never changes."""
+    key = getattr(function, "__func__", function)
+    if key not in _signatures:
+        _signatures[key] = _signature(function)
+    return _signatures[key]
+
+
+utils.signature = _known_signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +50,8 @@ class Table(django_tables2.Table):
     is_filtered = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Rows get their address and empty cells a dash, whatever a subclass's Meta says besides."""
+        """Empty cells get a dash, whatever a subclass's Meta says besides."""
         super().__init_subclass__(**kwargs)
-        cls._meta.row_attrs = {"id": row_id, **cls._meta.row_attrs}
         cls._meta.default = "–"
 
     @property
@@ -46,8 +59,8 @@ class Table(django_tables2.Table):
         return [_head(column) for column in self.columns]
 
     @property
-    def body(self) -> Iterator[tuple[SafeString, list[tuple[SafeString, Any]]]]:
-        """Attributes of each row with its cells. What is the same for a whole column is worked out once.
+    def body(self) -> Iterator[tuple[str, list[tuple[SafeString, Any]]]]:
+        """The id of each row with its cells. What is the same for a whole column is worked out once.
         Cells without a value say so, for narrow screens to leave them out.
         """
         blank = self._meta.default
@@ -55,7 +68,7 @@ class Table(django_tables2.Table):
         empty = [_cell_attributes(column, "blank") for column in self.columns]
         for row in self.paginated_rows:
             cells = [(empty[at] if cell == blank else filled[at], cell) for at, cell in enumerate(row)]
-            yield row.attrs.as_html(), cells
+            yield row_id(row.record), cells
 
 
 def _head(column: Any) -> Head:

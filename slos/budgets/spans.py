@@ -4,6 +4,7 @@ JSON parameter, so that no limit of parameters bounds them and the index of the 
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -41,7 +42,7 @@ def _written(statement: str) -> str:
 
 
 def parameter(stretches: Iterable[Stretch]) -> str:
-    say = _postgres_text if connection.vendor == "postgresql" else sqlite_text
+    say = cache(_postgres_text if connection.vendor == "postgresql" else sqlite_text)  # many stretches begin alike
     rows = [
         {"mark": mark, "owner": owner, "width": width, "since": say(since), "until": say(until)}
         for mark, owner, width, since, until in stretches
@@ -49,12 +50,14 @@ def parameter(stretches: Iterable[Stretch]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-def fetch(statement: str, stretches: Sequence[Stretch]) -> list[tuple[Any, ...]]:
-    """Run a SELECT with `rows_in` in it. Instants come as the database's driver gives them: see `instant`."""
+def fetch(statement: str, stretches: Sequence[Stretch], *more: Any) -> list[tuple[Any, ...]]:
+    """Run a SELECT with `rows_in` in it; `more` are parameters behind the stretches. Instants come as the database's
+    driver gives them: see `instant`.
+    """
     if not stretches:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_written(statement), [parameter(stretches)])
+        cursor.execute(_written(statement), [parameter(stretches), *more])
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 

@@ -33,6 +33,15 @@ class RunBucket(models.Model):
     class Meta:
         ordering = ["automation", "width", "start"]
         constraints = [models.UniqueConstraint(fields=["automation", "width", "start"], name="slos_run_bucket")]
+        # Weeks of days of all automations at once, without a look at their rows.
+        indexes = [
+            models.Index(
+                fields=["automation", "start"],
+                name="slos_run_days",
+                condition=models.Q(width=86_400),
+                include=["succeeded", "failed", "cost"],
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.automation_id} {self.width} {self.start}"

@@ -62,7 +62,7 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
     can_write = may(request, queries.WRITE) or queries.may_propose(principal)
     return list_page(
         request,
-        queryset=queries.list_slos(principal),
+        queryset=queries.list_for_table(principal),
         table_class=SloTable,
         filter_class=SloFilterSet,
         template="slos/objectives_list.html",

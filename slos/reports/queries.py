@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from heapq import nlargest
 from statistics import median_low
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
@@ -17,7 +17,6 @@ from opsportal.identity.actors import Principal
 from opsportal.web import words as web
 from slos.budgets import queries as budgets
 from slos.budgets import spans
-from slos.budgets.counting import JOIN
 from slos.budgets.engine import Budget, RunCounts
 from slos.budgets.standings import Standing, standings
 from slos.models import Decision, QueueGauge, Run, Slo, Watermark
@@ -35,14 +34,16 @@ TREND_WEEKS = 8
 WORST, TOP = 3, 5
 TIES = 20  # of equal burn rates that are put in order by name
 LAST_RUNS = 200
-BY_DAY = f"""
-WITH days AS MATERIALIZED (SELECT k.mark, k.owner, b.start, b.succeeded, b.failed, b.cost {JOIN})
-SELECT NULL, start, SUM(succeeded), SUM(failed), SUM(cost) FROM days GROUP BY start
-UNION ALL SELECT * FROM (
-    SELECT owner, MIN(start), SUM(succeeded), SUM(failed) AS bad, SUM(cost) FROM days WHERE mark = 1
-    GROUP BY owner HAVING SUM(failed) > 0 ORDER BY bad DESC, owner LIMIT {TOP}
-) AS most
-"""  # noqa: S608
+# The width as a figure, so that the index of days serves it; the ends as parameters, so that PostgreSQL can guess how
+# many days there are.
+DAYS = spans.rows_in(
+    "slos_runbucket", "b.automation_id = k.owner AND b.width = 86400 AND b.start >= %s AND b.start < %s"
+)
+BY_DAY = f"SELECT b.start, SUM(b.succeeded), SUM(b.failed), SUM(b.cost) {DAYS} GROUP BY b.start"
+MOST_FAILED = f"""
+SELECT k.owner, SUM(b.failed) AS bad, SUM(b.succeeded) + SUM(b.failed) {DAYS}
+GROUP BY k.owner HAVING SUM(b.failed) > 0 ORDER BY bad DESC, k.owner LIMIT {TOP}
+"""
 SEVERITY = {BudgetState.EXHAUSTED: 0, BudgetState.AT_RISK: 1, BudgetState.OK: 2, BudgetState.NO_DATA: 3}
 
 
@@ -202,13 +203,14 @@ class Executive:
 def executive(principal: Principal | None, at: datetime) -> Executive:
     rows = Automation.objects.visible_to(principal).exclude(state=AutomationState.RETIRED.value)
     automations = dict(rows.order_by().values_list("pk", "currency"))
-    days = _Days(automations, at)
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    weeks = _weeks(automations, midnight - 2 * SPAN, midnight)
     found = _standings(principal, at)
     return Executive(
-        now=_together(days.weeks[TREND_WEEKS // 2 :]),
-        before=_together(days.weeks[: TREND_WEEKS // 2]),
-        weeks=days.weeks,
-        failing=_failing(rows, days.failing),
+        now=_together(weeks[TREND_WEEKS // 2 :]),
+        before=_together(weeks[: TREND_WEEKS // 2]),
+        weeks=weeks,
+        failing=_failing(rows, automations, midnight - SPAN, midnight),
         worst=_worst_burn(found),
         states=[one.standing.state for one in _ranked(found)],
         currency=_one_of(set(automations.values())),
@@ -219,34 +221,26 @@ def _one_of(currencies: set[str]) -> str:
     return currencies.pop() if len(currencies) == 1 else ""
 
 
-class _Days:
-    """What complete days of UTC came to: the last eight times seven, oldest first, and the automations that failed most
-    in the later half, as (key, failed, ended). One statement, by the index of each automation.
-    """
-
-    def __init__(self, automations: Iterable[int], at: datetime) -> None:
-        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-        start, half = midnight - 2 * SPAN, midnight - SPAN
-        stretches = [
-            (mark, pk, DAY_SECONDS, since, until)
-            for pk in automations
-            for mark, (since, until) in enumerate(((start, half), (half, midnight)))
-        ]
-        self.failing: list[tuple[int, int, int]] = []
-        self.weeks = [Week((start + n * WEEK).date(), 0, 0, Decimal()) for n in range(TREND_WEEKS)]
-        for owner, day, ok, bad, spent in spans.fetch(BY_DAY, stretches):
-            if owner is not None:
-                self.failing.append((owner, int(bad), int(ok + bad)))
-                continue
-            number = (spans.instant(day) - start) // WEEK
-            one = self.weeks[number]
-            cost = one.cost + Decimal(str(spent or 0))
-            self.weeks[number] = Week(one.first, one.succeeded + int(ok), one.failed + int(bad), cost)
+def _weeks(automations: Iterable[int], first: datetime, end: datetime) -> list[Week]:
+    """What complete days of UTC came to, by seven of them, oldest first."""
+    weeks = [Week((first + n * WEEK).date(), 0, 0, Decimal()) for n in range(TREND_WEEKS)]
+    for day, ok, bad, spent in _days(BY_DAY, automations, first, end):
+        number = (spans.instant(day) - first) // WEEK
+        one = weeks[number]
+        cost = one.cost + Decimal(str(spent or 0))
+        weeks[number] = Week(one.first, one.succeeded + int(ok), one.failed + int(bad), cost)
+    return weeks
 
 
-def _failing(automations: QuerySet[Automation], most: Sequence[tuple[int, int, int]]) -> list[Failing]:
+def _days(statement: str, automations: Iterable[int], since: datetime, until: datetime) -> list[tuple[Any, ...]]:
+    return spans.fetch(statement, [(0, pk, DAY_SECONDS, since, until) for pk in automations], since, until)
+
+
+def _failing(automations: QuerySet[Automation], keys: Iterable[int], first: datetime, end: datetime) -> list[Failing]:
+    """Those that failed most often."""
+    most = _days(MOST_FAILED, keys, first, end)
     by_key = automations.in_bulk([pk for pk, _, _ in most])
-    return [Failing(by_key[pk], failed, ended) for pk, failed, ended in most if pk in by_key]
+    return [Failing(by_key[pk], int(failed), int(ended)) for pk, failed, ended in most if pk in by_key]
 
 
 def _together(weeks: Sequence[Week]) -> Week:
