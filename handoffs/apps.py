@@ -20,6 +20,7 @@ class HandoffsConfig(AppConfig):
         from handoffs.operations.rates import sweep_rates
         from handoffs.queries.boards import list_owned
         from handoffs.revisions import moved_deadlines
+        from handoffs.states import FactKind
         from handoffs.sweep import sweep_handoffs
         from opsportal.approvals import registry as approvals
         from opsportal.audit import addresses, sentences
@@ -37,7 +38,7 @@ class HandoffsConfig(AppConfig):
         addresses.register("breach_reason", lambda slug: f"{reverse('review:reasons')}#reason-{slug}")
         ownership.register("handoffs", list_owned)
         sweeps.register("handoffs", sweep_handoffs, every=timedelta(seconds=10))
-        facts.register(Fact, tell=tell)
+        facts.register(Fact, kinds=FactKind, tell=tell)
         sweeps.register("facts", sweep_rates, every=timedelta(seconds=30))
         calendars.register_deadlines(moved_deadlines)
         calendars.register_activation(adopt_calendar_version)

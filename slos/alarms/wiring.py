@@ -14,6 +14,7 @@ def register() -> None:
     from slos.alarms.upkeep import sweep_upkeep
     from slos.alarms.watching import sweep_watches
     from slos.models import Fact
+    from slos.states import FactKind
     from slos.telling import sweep_over, tell_begun
 
     # After the rollups of the same round, and before facts are told.
@@ -21,7 +22,7 @@ def register() -> None:
     sweeps.register("budgets", sweep_watches, every=timedelta(seconds=60))
     sweeps.register("facts", sweep_upkeep, every=timedelta(seconds=60))
     sweeps.register("facts", sweep_over, every=timedelta(seconds=30))
-    facts.register(Fact, tell=tell_begun)
+    facts.register(Fact, kinds=FactKind, tell=tell_begun)
     catalog.register_beside(queries.with_facts)
     catalog.register_panel("wrong", "slos/alarms_panel.html", views.panel, order=5)
     catalog.register_readiness("alert", "Nothing would alert anybody: no burn alert, no heartbeat.", queries.with_alert)

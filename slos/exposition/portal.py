@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from django.db.models import Count
-
+from opsportal.facts.queries import count_unclaimed
 from opsportal.notify.models import Delivery
 from opsportal.sweeps.queries import sweep_ages
 from slos.exposition.engine.text import GAUGE, INFO, Family, labels
-from slos.models import DirtyMinute, Fact, UnmatchedReport
-from slos.states import FactKind
+from slos.models import DirtyMinute, UnmatchedReport
 
 
 def families(now: datetime) -> Iterator[Family]:
@@ -20,10 +18,8 @@ def families(now: datetime) -> Iterator[Family]:
     outbox.add("", Delivery.objects.filter(finished_at=None).count())
     yield outbox
     facts = Family("opsportal_facts_unclaimed", GAUGE, "Facts that nobody has claimed or resolved.")
-    rows = Fact.objects.unclaimed().order_by().values_list("kind").annotate(count=Count("pk"))
-    counted = dict(rows)
-    for kind in FactKind:
-        facts.add(labels(kind=kind.value), counted.get(kind.value, 0))
+    for (room, kind), number in count_unclaimed().items():
+        facts.add(labels(room=room, kind=kind), number)
     yield facts
     dirty = Family("opsportal_rollups_waiting", GAUGE, "Minutes that wait to be added up.")
     dirty.add("", DirtyMinute.objects.count())

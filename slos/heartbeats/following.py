@@ -3,8 +3,9 @@
 Both parts of the sweep look at rows, not at events, so whatever moved the automation is followed within one round.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
@@ -39,7 +40,13 @@ def stand_down(now: datetime) -> SweepResult:
     HeartbeatRun.objects.filter(heartbeat__in=found).delete()
     for heartbeat in found:
         heartbeat.due_at = heartbeat.down_at = heartbeat.unknown_since = None
-    return _move(found, HeartbeatStatus.PAUSED, STOPPED, now)
+    return _move(found, HeartbeatStatus.PAUSED, STOPPED, now, since=lambda one: _stood_down_at(one, now))
+
+
+def _stood_down_at(heartbeat: Any, now: datetime) -> datetime:
+    """From the pause on nothing is expected, however late it is seen; from the last ping where one came after it."""
+    stopped: datetime = heartbeat.stopped_at
+    return min(max(stopped, heartbeat.last_ping_at or stopped), now)
 
 
 @transaction.atomic
@@ -74,14 +81,21 @@ def _held(rows: QuerySet[Heartbeat]) -> list[Heartbeat]:
     return list(rows.order_by("pk").select_for_update(skip_locked=True, of=("self",))[:BATCH])
 
 
-def _move(heartbeats: Sequence[Heartbeat], status: HeartbeatStatus, reason: str, now: datetime) -> SweepResult:
+def _move(
+    heartbeats: Sequence[Heartbeat],
+    status: HeartbeatStatus,
+    reason: str,
+    now: datetime,
+    *,
+    since: Callable[[Heartbeat], datetime] | None = None,
+) -> SweepResult:
     flips = []
     for heartbeat in heartbeats:
         flips.append(
             Flip(
                 heartbeat=heartbeat,
                 at=now,
-                since=now,
+                since=since(heartbeat) if since else now,
                 from_status=heartbeat.status,
                 to_status=status,
                 reason=reason,

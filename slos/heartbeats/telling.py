@@ -56,12 +56,14 @@ def _end_outages(flips: Iterable[Flip], holders: dict[int, Heartbeat]) -> int:
     count = 0
     for fact in Fact.objects.going_on().filter(kind__in=OUTAGES, heartbeat__in=list(ends)):
         flip, heartbeat = ends[fact.heartbeat_id or 0], holders[fact.heartbeat_id or 0]
-        missed = _missed(heartbeat, fact, flip.at)
+        # The instant of a ping; of a pause since when nothing was expected, which a sweep may see later. A ping that
+        # raced the sweep may carry an earlier instant than the outage it ends.
+        over_at = max(min(flip.since, flip.at), fact.occurred_at)
+        missed = _missed(heartbeat, fact, over_at)
         Heartbeat.objects.filter(pk=heartbeat.pk).update(missed_count=missed)
         data: dict[str, Any] = {**fact.data, "missed": missed, "ended_by": flip.reason}
         Fact.objects.filter(pk=fact.pk).update(data=data)
-        # A ping that raced the sweep may carry an earlier instant than the outage it ends.
-        count += facts.end_facts([fact.key], at=max(flip.at, fact.occurred_at))
+        count += facts.end_facts([fact.key], at=over_at)
     return count
 
 

@@ -192,7 +192,7 @@ class Flip(models.Model):
     from_status = models.CharField(max_length=10)
     to_status = models.CharField(max_length=10)
     reason = models.CharField(max_length=120, blank=True)
-    since = models.DateTimeField()  # when it began by the clock: for a missed ping the due instant
+    since = models.DateTimeField()  # by the clock: when a missed ping was due, when the automation was paused
     reported_at = models.DateTimeField(null=True, blank=True)  # when a sweep told it upwards as a fact
 
     class Meta:

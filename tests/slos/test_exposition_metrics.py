@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from opsportal import clock
+from opsportal.facts.operations import claim_fact
 from opsportal.identity.roles import Role
 from slos.budgets.engine import RunCounts
 from slos.exposition.engine import text
@@ -23,8 +24,10 @@ from slos.exposition.totals import sweep_totals
 from slos.models import ExportedTotal, Run, RunBucket
 from tests.factories.budgets import sweep, weekly_downtime
 from tests.factories.catalog import make_automation, make_freeze
+from tests.factories.facts import escalate_handoff
+from tests.factories.handoffs import after
 from tests.factories.heartbeats import make_heartbeat
-from tests.factories.identity import bearer, make_person, make_team, make_token
+from tests.factories.identity import SETUP, bearer, make_person, make_team, make_token
 from tests.factories.runs import a_run, make_runs
 from tests.slos.promtool import needs_promtool, promtool
 
@@ -112,6 +115,15 @@ def test_the_rest_of_the_house_is_there(house):
     assert value(body, "opsportal_automation_info", automation="lead-router", state="active") == 1
     assert value(body, "opsportal_outbox_waiting") is not None
     assert value(body, "opsportal_sweep_stale", sweep="budgets") is not None
+
+
+def test_facts_of_every_room_are_counted_until_somebody_claims_them(house):
+    before = value(read(), "opsportal_facts_unclaimed", room="handoffs", kind="escalation")
+    assert value(read(), "opsportal_facts_unclaimed", room="slos", kind="error_drift") == 0
+    fact = escalate_handoff(after(90))
+    assert value(read(), "opsportal_facts_unclaimed", room="handoffs", kind="escalation") == before + 1
+    claim_fact(fact, claimed_by="alert 7", actor=SETUP, now=after(91))
+    assert value(read(), "opsportal_facts_unclaimed", room="handoffs", kind="escalation") == before
 
 
 def test_counters_stay_when_retention_takes_runs_and_rollups(house):

@@ -149,6 +149,31 @@ def test_an_outage_ends_with_the_pause() -> None:
     assert Fact.objects.get().ended_at == DOWN + HOUR
 
 
+def test_an_outage_ends_at_the_instant_of_the_pause_however_late_it_is_seen() -> None:
+    automation = make_active()
+    heartbeat = make_heartbeat(automation=automation)
+    ping(heartbeat, NOW)
+    sweep_heartbeats(DOWN)
+
+    pause(automation, DOWN + HOUR)
+    sweep_heartbeats(DOWN + 9 * HOUR)
+
+    fact, flip = Fact.objects.get(), Flip.objects.latest("id")
+    assert (fact.ended_at, fact.data["missed"]) == (DOWN + HOUR, 2)
+    assert (flip.to_status, flip.since, flip.at) == ("paused", DOWN + HOUR, DOWN + 9 * HOUR)
+
+
+def test_an_outage_ends_at_the_instant_of_retirement_however_late_it_is_seen() -> None:
+    automation = make_active()
+    ping(make_heartbeat(automation=automation), NOW)
+    sweep_heartbeats(DOWN)
+
+    catalog.retire_automation(automation, actor=SETUP, now=DOWN + HOUR)
+    sweep_heartbeats(DOWN + 9 * HOUR)
+
+    assert Fact.objects.get().ended_at == DOWN + HOUR
+
+
 def test_back_in_service_it_has_one_period_for_a_first_sign_of_life() -> None:
     automation = make_active()
     heartbeat = make_heartbeat(automation=automation)
