@@ -1,6 +1,6 @@
 """What the runs of automations came to in a stretch of time, from their buckets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,7 +9,7 @@ import msgspec
 
 from opsportal.catalog.models import Automation
 from slos.budgets import spans
-from slos.budgets.engine import RunCounts
+from slos.budgets.engine import RunCounts, Span
 from slos.budgets.engine.buckets import cover
 from slos.budgets.engine.tallies import COUNTED
 from slos.models import Watermark
@@ -20,6 +20,7 @@ JOIN = spans.rows_in(
 NAMES = ", ".join(f"b.{name}" for name in COUNTED)
 SUMS = f"SELECT k.owner, {', '.join(f'SUM(b.{name})' for name in COUNTED)}, SUM(b.cost) {JOIN} GROUP BY k.owner"
 ROWS = f"SELECT k.owner, {NAMES}, b.cost, b.durations, b.errors, b.versions {JOIN}"
+MARKED = f"SELECT k.mark, {NAMES}, b.cost, b.durations, b.errors, b.versions {JOIN}"
 
 
 def counts(automation: Automation, from_at: datetime, until: datetime) -> RunCounts:
@@ -46,6 +47,20 @@ def count_runs(
     stretches = [(0, owner, piece.width, piece.start, piece.end) for owner in found for piece in pieces]
     for owner, *values in spans.fetch(ROWS if details else SUMS, stretches):
         found[owner].take(counts_of(values))
+    return found
+
+
+def counts_of_each(automation: Automation, wanted: Sequence[Sequence[Span]]) -> list[RunCounts]:
+    """Of each of these sets of stretches, with the histogram of durations, in one query. None after the watermark."""
+    found = [RunCounts() for _ in wanted]
+    stretches = [
+        (number, automation.pk, piece.width, piece.start, piece.end)
+        for number, one in enumerate(wanted)
+        for since, until in one
+        for piece in cover(since, until)
+    ]
+    for number, *values in spans.fetch(MARKED, stretches):
+        found[number].take(counts_of(values))
     return found
 
 

@@ -15,14 +15,13 @@ from django.db.models.functions import Cast
 
 from opsportal.errors import InvalidInput
 from slos.budgets.composites import burn_of_parts, compose_budgets, parts_of
-from slos.budgets.counting import count_runs, counts
+from slos.budgets.counting import count_runs, counts, counts_of_each
 from slos.budgets.engine import (
     Budget,
     Burn,
     Cause,
     Day,
     Point,
-    RunCounts,
     Tally,
     buckets,
     days_of,
@@ -198,7 +197,7 @@ def what_if(slo: Slo, at: datetime, *, target: Decimal | None = None, threshold_
     """
     if slo.kind == SliKind.COMPOSITE:
         raise InvalidInput("not_applicable", "A composite has the budgets of its parts: ask them.", field="target")
-    return _asked_otherwise(slo, _inputs_of([slo], at)[slo.pk], at, target, threshold_ms)
+    return _asked_otherwise(slo, [(_inputs_of([slo], at)[slo.pk], at)], target, threshold_ms)[0]
 
 
 def what_if_before(
@@ -209,31 +208,33 @@ def what_if_before(
     for _ in range(EARLIER):
         window = window_before(slo, window)
         ends.append(window.end if slo.window_kind == "rolling" else window.end - timedelta(seconds=1))
-    gathered = gather_each([(slo, end) for end in ends])
-    found = [
-        _asked_otherwise(slo, inputs, end, target, threshold_ms) for inputs, end in zip(gathered, ends, strict=True)
-    ]
-    return [one for one in found if one.is_judged]
+    windows = list(zip(gather_each([(slo, end) for end in ends]), ends, strict=True))
+    return [one for one in _asked_otherwise(slo, windows, target, threshold_ms) if one.is_judged]
 
 
 def _asked_otherwise(
-    slo: Slo, inputs: Inputs, at: datetime, target: Decimal | None, threshold_ms: int | None
-) -> Budget:
+    slo: Slo, windows: Sequence[tuple[Inputs, datetime]], target: Decimal | None, threshold_ms: int | None
+) -> list[Budget]:
+    read_anew = [inputs for inputs, _ in windows]
     if threshold_ms is not None:
-        inputs = replace(inputs, tally=_by_threshold(slo, inputs, threshold_ms), burn={})
-    return judged(slo, inputs, at, target=target)
+        spent = _by_threshold(slo, read_anew, threshold_ms)
+        read_anew = [replace(one, tally=tally, burn={}) for one, tally in zip(read_anew, spent, strict=True)]
+    return [judged(slo, one, at, target=target) for one, (_, at) in zip(read_anew, windows, strict=True)]
 
 
-def _by_threshold(slo: Slo, inputs: Inputs, threshold_ms: int) -> Tally:
+def _by_threshold(slo: Slo, windows: Sequence[Inputs], threshold_ms: int) -> list[Tally]:
+    """All of them by two queries."""
     if slo.kind != SliKind.LATENCY or slo.method != SliMethod.OCCURRENCES or slo.automation is None:
         wrong = "Another threshold can be asked of a latency that counts events."
         raise InvalidInput("not_applicable", wrong, field="threshold_seconds")
-    start, end = inputs.window.start, min(inputs.watermark, inputs.window.end)
-    runs = RunCounts()
-    for since, until in counted_time(Asked(slo, start, end, inputs.watermark), know([slo], start, end)):
-        runs.take(counts(slo.automation, since, until))
-    valid = runs.failed + runs.succeeded
-    return replace(inputs.tally, valid=valid, bad=valid - runs.within(threshold_ms))
+    asked = [Asked(slo, one.window.start, min(one.watermark, one.window.end), one.watermark) for one in windows]
+    known = know([slo], min(one.start for one in asked), max(one.end for one in asked))
+    runs = counts_of_each(slo.automation, [counted_time(one, known) for one in asked])
+    found = []
+    for inputs, one in zip(windows, runs, strict=True):
+        valid = one.failed + one.succeeded
+        found.append(replace(inputs.tally, valid=valid, bad=valid - one.within(threshold_ms)))
+    return found
 
 
 # --- the parts ---

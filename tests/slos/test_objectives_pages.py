@@ -113,6 +113,18 @@ def test_another_threshold_is_asked_of_a_latency(slo: Slo, owner: Person):
     )
 
 
+def test_asking_for_another_threshold_costs_little_however_many_windows_are_judged(slo: Slo, owner: Person):
+    make_slo("quick", automation=slo.automation, kind="latency", target="90", threshold_seconds=60)
+    sweep(clock.now())
+    client = signed_in(owner)
+    client.get("/slos/quick/")
+    with CaptureQueriesContext(connection) as plain:
+        client.get("/slos/quick/")
+    with CaptureQueriesContext(connection) as asked:
+        client.get("/slos/quick/?target=&threshold_seconds=10")
+    assert len(asked) - len(plain) <= 7
+
+
 def test_the_causes_of_each_kind_sum_to_the_spend(slo: Slo, owner: Person):
     from slos.budgets import queries as budgets
     from slos.objectives.pages import cause_tables
