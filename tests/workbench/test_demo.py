@@ -117,6 +117,10 @@ def test_from_nothing_to_a_portal_and_back_and_again(tmp_path: Path):
         assert access["url"] == f"http://127.0.0.1:{port}"
         assert {login["role"] for login in access["logins"]} == {"viewer", "analyst", "responder", "ops_lead", "admin"}
         assert (folder / "access.json").stat().st_mode & 0o777 == 0o600
+        status, checks = first.get("/api/v3/checks/", **{"X-Api-Key": access["healthchecks_api_key"]})
+        assert status == 200
+        assert {one["slug"] for one in json.loads(checks)["checks"]} >= {"lead-router", "deal-sync"}
+        assert first.api("automations/lead-router/queue/")["depth"] >= 0
         assert all(first.signs_in(login["username"], login["password"]) for login in access["logins"])
         rules = {rule["slug"]: rule["mode"] for rule in first.api("handoff-rules/")["results"]}
         assert rules["speed-to-lead"] == "active"

@@ -3,15 +3,19 @@
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opsportal.audit.engine import Actor
 from opsportal.identity import operations
 from opsportal.identity.models import ApiToken, Person, Team
 from opsportal.identity.roles import Role
 
+if TYPE_CHECKING:
+    from slos.models import PingProject
+
 SETUP = Actor.system("setup")
 TOKEN_DAYS = 365
+CHECKS = "Demo checks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,14 @@ def grant_access(cast: Cast, *, now: datetime) -> dict[str, Any]:
 
 def _ping_keys(now: datetime) -> dict[str, str]:
     """Keys for programs that speak the protocol of healthchecks.io."""
-    from slos.heartbeats.operations import create_project
-
-    project = create_project(name="Demo checks", actor=SETUP, now=now)
+    project = ping_project(now=now)
     return {"healthchecks_api_key": project.integration.key, "ping_key": project.ping_key}
+
+
+def ping_project(*, now: datetime) -> "PingProject":
+    """The set of keys that the heartbeats of the demo belong to."""
+    from slos.heartbeats.operations import create_project
+    from slos.models import PingProject
+
+    known = PingProject.objects.select_related("integration").filter(integration__name=CHECKS).first()
+    return known or create_project(name=CHECKS, actor=SETUP, now=now)

@@ -87,13 +87,18 @@ class Life:
             from opsportal import trace
             from opsportal.catalog.models import Automation
             from opsportal.workbench.demo.promises import send_sign_of_life
-            from slos.runs.operations import record_runs
+            from opsportal.workbench.demo.telemetry import QUEUES
+            from slos.runs.operations import record_queue, record_runs
 
             self._in(now, every, report)
             run = self.telemetry.just_now(slug, now)
             with trace.scope(source="api"):
                 record_runs([run], among=Automation.objects.all(), now=now)
                 send_sign_of_life(slug, now=now)
+                if slug in QUEUES:
+                    depth, age = self.telemetry.queue(slug)
+                    waits_at = Automation.objects.get(slug=slug)
+                    record_queue(waits_at, depth=depth, oldest_age_seconds=age, now=now)
 
         return report
 

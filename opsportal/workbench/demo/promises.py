@@ -12,8 +12,8 @@ from typing import Any
 
 from opsportal.catalog import operations as catalog
 from opsportal.catalog.models import Automation
-from opsportal.workbench.demo.cast import Cast
-from opsportal.workbench.demo.telemetry import HABITS, Telemetry
+from opsportal.workbench.demo.cast import Cast, ping_project
+from opsportal.workbench.demo.telemetry import HABITS, QUEUES, Telemetry
 from slos.budgets.sweep import sweep_rollups
 from slos.heartbeats import engine as beats
 from slos.heartbeats import operations as heartbeats
@@ -26,7 +26,7 @@ from slos.objectives.starters import documents, get_journey
 from slos.policy import operations as policies
 from slos.policy.sweep import sweep_policies
 from slos.runs.engine import NewRun
-from slos.runs.operations import record_runs
+from slos.runs.operations import record_queue, record_runs
 from slos.states import SloState
 
 Act = Callable[[datetime], None]
@@ -118,6 +118,7 @@ class Services:
             at(max(first_judged, instant), self._close_day)
         self._plan_pings(at)
         at(self.end - timedelta(seconds=1), self._close_day)
+        at(self.end - timedelta(seconds=1), self._note_queues)
 
     def _begin(self, now: datetime) -> None:
         """The catalogue is completed, promises are made, the policy is published, and old runs are sent in."""
@@ -184,6 +185,12 @@ class Services:
             pass
         sweep_policies(now)
 
+    def _note_queues(self, now: datetime) -> None:
+        telemetry = Telemetry(Random(self.seed))
+        for slug in QUEUES:
+            depth, age = telemetry.queue(slug)
+            record_queue(self.automations[slug], depth=depth, oldest_age_seconds=age, now=now)
+
     # --- heartbeats ---
 
     def _plan_pings(self, at: Callable[[datetime, Act], None]) -> None:
@@ -201,9 +208,11 @@ class Services:
         sweep_heartbeats(now)
 
     def _expect(self, now: datetime) -> None:
+        keys = ping_project(now=now).integration
         for slug, rhythm in HEARTBEATS:
-            values = {"name": self.automations[slug].name, "automation": self.automations[slug], **rhythm}
-            heartbeats.create_heartbeat(slug=slug, values=values, actor=self.cast.actor("priya"), now=now)
+            named = {"name": self.automations[slug].name, "ping_slug": slug, "automation": self.automations[slug]}
+            priya = self.cast.actor("priya")
+            heartbeats.create_heartbeat(slug=slug, values={**named, **rhythm}, integration=keys, actor=priya, now=now)
             if slug == "weekly-digest":
                 self._ping(slug)(now)
 

@@ -135,6 +135,10 @@ HABITS: dict[str, Habit] = {
 }
 
 
+# slug: how many items usually wait, and how long each takes to be its turn
+QUEUES: dict[str, tuple[float, float]] = {"lead-router": (2.0, 9.0), "lifecycle-nurture": (26.0, 41.0)}
+
+
 @dataclass(slots=True)
 class Telemetry:
     """Makes runs from a seed; the same seed makes the same ones."""
@@ -157,6 +161,12 @@ class Telemetry:
         ended = (run.finished_at or now) - now
         began = now - ended
         return msgspec.structs.replace(run, started_at=began, finished_at=now, occurred_at=began - timedelta(seconds=2))
+
+    def queue(self, slug: str) -> tuple[int, int | None]:
+        """How many items wait before an automation, and for how many seconds the oldest."""
+        usual, seconds = QUEUES[slug]
+        depth = round(self.random.expovariate(1 / usual))
+        return depth, round(depth * seconds) if depth else None
 
     def run(self, slug: str, at: datetime, end: datetime) -> NewRun:
         """One finished run that began at `at`; `end` is what the troubles are counted back from."""
