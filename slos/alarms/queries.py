@@ -30,7 +30,10 @@ def list_going_on(automation: Automation) -> list[Fact]:
     if not getattr(automation, "has_facts", True):
         return []
     rows = Fact.objects.going_on().filter(automation=automation).select_related("slo", "heartbeat")
-    return list(rows.order_by("-occurred_at")[:SHOWN])
+    found = list(rows.order_by("-occurred_at")[:SHOWN])
+    for fact in found:
+        fact.automation = automation
+    return found
 
 
 def count_going_on(principal: Any) -> int:

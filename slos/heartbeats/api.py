@@ -148,7 +148,10 @@ class HeartbeatViewSet(ResourceViewSet):
     read_scope, write_scope = "heartbeats:read", "heartbeats:write"
     lookup_field = "slug"
     filter_fields = {
+        "slug": "slug",
+        "name": "name",
         "automation": ("automation__slug", drf.CharField(required=False, max_length=60)),
+        "team": ("team__slug", drf.CharField(required=False, max_length=60)),
         "kind": "kind",
         "status": ("known", drf.ChoiceField(choices=[str(one) for one in HeartbeatStatus], required=False)),
     }

@@ -129,6 +129,8 @@ class RunViewSet(ResourceViewSet):
         "status": ("status", drf.ChoiceField(choices=STATUSES, required=False)),
         "from": ("started_at__gte", DateTimeField(required=False)),
         "to": ("started_at__lt", DateTimeField(required=False)),
+        "finished_from": ("finished_at__gte", DateTimeField(required=False)),
+        "finished_to": ("finished_at__lt", DateTimeField(required=False)),
         "run_id": "run_id",
         "correlation_id": "correlation_id",
         "trace_id": "correlation_id",  # as everywhere else in the API

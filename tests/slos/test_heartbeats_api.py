@@ -154,6 +154,17 @@ def test_the_status_of_now_is_told_and_filtered_by_without_a_sweep(client: Clien
     }
 
 
+def test_the_list_is_narrowed_by_its_fields(client: Client) -> None:
+    make_heartbeat("job", automation=make_automation("deal-sync"))
+    make_heartbeat("other")
+
+    def found(query: str) -> list[str]:
+        return [one["slug"] for one in send(client, "GET", f"{URL}?{query}").json()["results"]]
+
+    assert found("slug=job") == found("automation=deal-sync") == found("slug=job&kind=simple") == ["job"]
+    assert found("slug=jo") == found("team=nobody") == []
+
+
 def test_a_heartbeat_is_seen_where_its_automation_is(client: Client) -> None:
     team, other = make_team(), make_team()
     owner = make_person(roles=[Role.ANALYST], team=team)
