@@ -2,6 +2,7 @@
 
 import runbooks.executions.admin
 import runbooks.library.admin
+import runbooks.plans.admin
 import runbooks.queue.admin
 import runbooks.remediation.admin
 import runbooks.targets.admin  # noqa: F401

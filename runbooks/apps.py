@@ -7,9 +7,10 @@ class RunbooksConfig(AppConfig):
     def ready(self) -> None:
         from runbooks.executions import wiring as executions
         from runbooks.library import wiring as library
+        from runbooks.plans import wiring as plans
         from runbooks.queue import wiring as queue
         from runbooks.remediation import wiring as remediation
         from runbooks.targets import wiring as targets
 
-        for area in (targets, queue, library, executions, remediation):
+        for area in (targets, plans, queue, library, executions, remediation):
             area.register()

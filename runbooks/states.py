@@ -1,4 +1,4 @@
-"""The states of replay items, which moves exist, and what a state means for the rest of its key. No Django here."""
+"""The states of replay items, plans, runbooks and their steps, and which moves exist. No Django here."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -103,3 +103,43 @@ class ProposalState(StrEnum):
     DECLINED = "declined"
     EXPIRED = "expired"
     JOINED = "joined"
+
+
+class PlanState(StrEnum):
+    """Where a replay plan stands. `draft`: nothing is frozen; `dry_run`: frozen and looked through, nothing is sent."""
+
+    DRAFT = "draft"
+    DRY_RUN = "dry_run"
+    AWAITING_APPROVAL = "awaiting_approval"
+    APPROVED = "approved"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    ABORTED = "aborted"
+
+
+_P = PlanState
+PLAN_TRANSITIONS: Mapping[PlanState, frozenset[PlanState]] = {
+    _P.DRAFT: frozenset({_P.DRAFT, _P.DRY_RUN, _P.CANCELLED}),
+    _P.DRY_RUN: frozenset({_P.DRAFT, _P.DRY_RUN, _P.AWAITING_APPROVAL, _P.RUNNING, _P.CANCELLED}),
+    _P.AWAITING_APPROVAL: frozenset({_P.APPROVED, _P.DRY_RUN, _P.CANCELLED}),
+    _P.APPROVED: frozenset({_P.RUNNING, _P.DRY_RUN, _P.CANCELLED}),
+    _P.RUNNING: frozenset({_P.PAUSED, _P.COMPLETED, _P.CANCELLED, _P.ABORTED}),
+    _P.PAUSED: frozenset({_P.RUNNING, _P.CANCELLED}),
+    _P.COMPLETED: frozenset(),
+    _P.CANCELLED: frozenset(),
+    _P.ABORTED: frozenset(),
+}
+OVER_PLANS = frozenset({_P.COMPLETED, _P.CANCELLED, _P.ABORTED})
+PLAN_WORDS = {
+    _P.DRAFT: "draft",
+    _P.DRY_RUN: "dry run",
+    _P.AWAITING_APPROVAL: "waits for approval",
+    _P.APPROVED: "approved",
+    _P.RUNNING: "running",
+    _P.PAUSED: "paused",
+    _P.COMPLETED: "completed",
+    _P.CANCELLED: "cancelled",
+    _P.ABORTED: "aborted",
+}

@@ -1,5 +1,6 @@
 """Closing, opening, shredding, and moving to a new key-encryption key."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,7 +13,17 @@ from opsportal.vault.engine import Shredded, VaultError, WrappingKey
 from opsportal.vault.keys import wrapping_keys
 from opsportal.vault.models import SubjectKey
 
-__all__ = ["Rewrapped", "Shredded", "VaultError", "decrypt", "encrypt", "list_unrotated", "rewrap", "shred"]
+__all__ = [
+    "Rewrapped",
+    "Shredded",
+    "VaultError",
+    "decrypt",
+    "decrypt_many",
+    "encrypt",
+    "list_unrotated",
+    "rewrap",
+    "shred",
+]
 
 
 def encrypt(subject: str, plaintext: bytes) -> bytes:
@@ -29,6 +40,23 @@ def decrypt(subject: str, ciphertext: bytes) -> bytes:
     if key is None:
         raise VaultError("The ciphertext does not open: it belongs to another subject.")
     return engine.unseal(sealed, data_key=_opened(key), key_id=key_id, subject=subject)
+
+
+def decrypt_many(several: Sequence[tuple[str, bytes]]) -> list[bytes | None]:
+    """Open many, each with its subject, by one read of keys; None where one does not open, erased or not ours."""
+    keys = {(key.pk, key.subject): key for key in SubjectKey.objects.filter(subject__in={name for name, _ in several})}
+    return [_opens(subject, sealed, keys) for subject, sealed in several]
+
+
+def _opens(subject: str, sealed: bytes, keys: Mapping[tuple[UUID, str], SubjectKey]) -> bytes | None:
+    try:
+        key_id = engine.key_id_of(sealed)
+        key = keys.get((key_id, subject))
+        if key is None:
+            return None
+        return engine.unseal(sealed, data_key=_opened(key), key_id=key_id, subject=subject)
+    except VaultError:
+        return None
 
 
 def shred(subject: str) -> bool:

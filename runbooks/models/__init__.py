@@ -11,6 +11,7 @@ from runbooks.models.library import (
     RunbookValidation,
     StepReport,
 )
+from runbooks.models.plans import PlanItem, ReplayPlan
 from runbooks.models.proposals import Proposal
 from runbooks.models.targets import ReplayTarget, TargetHealth
 
@@ -21,9 +22,11 @@ __all__ = [
     "ExecutionStep",
     "Lane",
     "Payload",
+    "PlanItem",
     "Release",
     "Proposal",
     "ReplayItem",
+    "ReplayPlan",
     "ReplayTarget",
     "Runbook",
     "RunbookDraw",

@@ -30,6 +30,11 @@ def masked(item: ReplayItem) -> Any:
         return ERASED
     except Payload.DoesNotExist:
         return REMOVED
+    return masked_body(body)
+
+
+def masked_body(body: bytes) -> Any:
+    """The same of any bytes that may have come from a payload."""
     try:
         return _masked(json.loads(body))
     except (ValueError, RecursionError):

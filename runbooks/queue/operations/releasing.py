@@ -120,8 +120,12 @@ def open_release(
     now: datetime,
     reference: str = "",
     approval: Approval | None = None,
+    content_hash: str = "",
+    count: int = 0,
 ) -> Release:
-    """Write down who lets how many go. `let_go` then does it, at once or in parts, for nothing but these items."""
+    """Write down who lets how many go. `let_go` then does it, at once or in parts, for nothing but these items. Who has
+    counted and hashed them already says so by `count` and `content_hash`, and leaves `items` empty.
+    """
     release = Release.objects.create(
         target=target,
         kind=kind,
@@ -130,8 +134,8 @@ def open_release(
         requester=actor.id,
         reason=reason[:500],
         approval=approval,
-        content_hash=authority.content_hash(items),
-        item_count=len(items),
+        content_hash=content_hash or authority.content_hash(items),
+        item_count=count or len(items),
         created_at=now,
     )
     team = team_of(target)
@@ -143,7 +147,12 @@ def open_release(
             now,
             team=team.slug if team else "",
             reason=reason,
-            extra={"count": len(items), "kind": kind, "reference": reference, "content_hash": release.content_hash},
+            extra={
+                "count": release.item_count,
+                "kind": kind,
+                "reference": reference,
+                "content_hash": release.content_hash,
+            },
         )
     )
     return release

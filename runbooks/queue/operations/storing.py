@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from opsportal.api.lines import Recorded
 from opsportal.catalog.models import Automation, Tier
@@ -125,8 +126,11 @@ def _store_for(group: Sequence[tuple[int, NewItem, Place]], now: datetime) -> di
     """All payloads of one target: known ones are recognised, the rest take their places in their lanes."""
     target = group[0][2].target
     ids = {new.external_id for _, new, _ in group if new.external_id}
+    # A plan may have transformed the body since: what counts is the one that came in.
+    came_in = Payload.objects.filter(item=OuterRef("pk"), revision=0).values("sha256")
     rows = ReplayItem.objects.filter(target=target, external_id__in=ids)
-    known = {row.external_id: (row.sha256, str(row.pk)) for row in rows.only("id", "external_id", "sha256")}
+    named = rows.values_list("external_id", Coalesce(Subquery(came_in), "sha256"), "pk")
+    known = {external_id: (digest, str(pk)) for external_id, digest, pk in named}
     answers: dict[int, Recorded] = {}
     adding: list[tuple[NewItem, Place, ReplayItem]] = []
     for position, new, place in group:
