@@ -1,11 +1,13 @@
 """`manage.py benchmark runs`: runs through the front door, beside a bare COPY of the very same rows.
 
-A server of its own (granian, as in production) on the same PostgreSQL takes NDJSON at `runs/bulk/`: parsing, checks,
-identity, rows, marks for the rollups, answers. The other side is psycopg writing the finished rows into the same
-indexed table and nothing else. Turn by turn; the medians count.
+A server of its own (granian with two workers, as docs/operating.md starts it) on the same PostgreSQL takes NDJSON at
+`runs/bulk/`: parsing, checks, identity, rows, marks for the rollups, answers. The other side is psycopg writing the
+finished rows into the same indexed table and nothing else. Then two senders, half the rows each, at the same time.
+Turn by turn; the medians count.
 """
 
 from datetime import timedelta
+from functools import partial
 from statistics import median
 from typing import Any, TextIO
 
@@ -14,7 +16,7 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from opsportal import clock
-from opsportal.api.frontdoor import post_lines, server, timed
+from opsportal.api.frontdoor import post_lines, server, timed, timed_together
 from opsportal.audit.engine import Actor
 from opsportal.catalog.operations import create_automation
 from opsportal.identity.operations import create_token
@@ -27,34 +29,37 @@ STEPS = [{"name": "fetch", "duration": 1.2}, {"name": "enrich", "duration": 4.1}
 
 
 def run(out: TextIO) -> None:
-    """Print rows per second of both, and the ratio."""
+    """Print rows per second of both, the ratio, and rows per second of two senders at once."""
     if connection.vendor != "postgresql":
         out.write("This benchmark needs PostgreSQL.\n")
         return
     token = _prepared()
-    taken, copied, repeated, ended, body = [], [], [], [], b""
-    with server() as port:
-        _post(port, token, _lines("warm", 5_000), "created")
+    taken, copied, shared, body = [], [], [], b""
+    with server(workers=2) as port:
+        for number in range(4):
+            _post(port, token, _lines(f"warm-{number}", 5_000), "created")
         for number in range(ROUNDS):
-            stem = f"round-{number}"
-            body = _lines(stem, ROWS)
-            taken.append(timed(lambda: _post(port, token, body, "created")))  # noqa: B023 - called at once
-            rows = _rows_of(stem)
-            copied.append(timed(lambda: _copy(rows)))  # noqa: B023
-            if number == 0:
-                repeated.append(timed(lambda: _post(port, token, body, "duplicate")))  # noqa: B023
-        started = _lines("story", ROWS, running=True)
-        _post(port, token, started, "created")
-        ended.append(timed(lambda: _post(port, token, _lines("story", ROWS), "updated")))
-    here, bare = ROWS / median(taken), ROWS / median(copied)
+            body = _lines(f"round-{number}", ROWS)
+            taken.append(timed(partial(_post, port, token, body, "created")))
+            copied.append(timed(partial(_copy, _rows_of(f"round-{number}"))))
+            halves = [_lines(f"half-{number}-{sender}", ROWS // 2) for sender in range(2)]
+            shared.append(timed_together([partial(_post, port, token, half, "created") for half in halves]))
+        repeated = timed(partial(_post, port, token, body, "duplicate"))
+        _post(port, token, _lines("story", ROWS, running=True), "created")
+        ended = timed(partial(_post, port, token, _lines("story", ROWS), "updated"))
     out.write(
-        f"{ROWS:,} runs of {len(body) // ROWS} bytes in one request, {ROUNDS} rounds, one connection:\n"
-        f"  over HTTP   {here:>9,.0f} rows a second ({', '.join(f'{one:.2f}' for one in taken)} s)\n"
-        f"  bare COPY   {bare:>9,.0f} rows a second ({', '.join(f'{one:.2f}' for one in copied)} s)\n"
-        f"  ratio       {here / bare:>9.2f}\n"
-        f"  repeated    {ROWS / repeated[0]:>9,.0f} lines a second answer “duplicate”\n"
-        f"  ends        {ROWS / ended[0]:>9,.0f} lines a second end a run that was reported when it began\n"
+        f"{ROWS:,} runs of {len(body) // ROWS} bytes, {ROUNDS} rounds:\n"
+        f"  over HTTP   {_rate(taken)}\n"
+        f"  bare COPY   {_rate(copied)}\n"
+        f"  ratio       {median(copied) / median(taken):>9.2f}\n"
+        f"  two senders {_rate(shared)}\n"
+        f"  repeated    {ROWS / repeated:>9,.0f} lines a second answer “duplicate”\n"
+        f"  ends        {ROWS / ended:>9,.0f} lines a second end a run that was reported when it began\n"
     )
+
+
+def _rate(seconds: list[float]) -> str:
+    return f"{ROWS / median(seconds):>9,.0f} rows a second ({', '.join(f'{one:.2f}' for one in seconds)} s)"
 
 
 # --- the front door ---

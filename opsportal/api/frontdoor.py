@@ -5,21 +5,23 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from socket import socket
 
 from django.conf import settings
+from django.db import connection
 
 
 @contextmanager
-def server(application: str = "opsportal.wsgi:application", *, threads: int = 2) -> Iterator[int]:
-    """Start granian with one worker; answers its port. Neither writes nor pings are limited there."""
+def server(application: str = "opsportal.wsgi:application", *, workers: int = 1) -> Iterator[int]:
+    """Start granian; answers its port. Neither writes nor pings are limited there."""
     with socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--blocking-threads", str(threads), "--no-access-log"]
+    command += ["--port", str(port), "--workers", str(workers), "--blocking-threads", "2", "--no-access-log"]
     process = subprocess.Popen(  # noqa: S603 - our own server
         [*command, application],
         cwd=settings.BASE_DIR,
@@ -52,6 +54,19 @@ def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def timed_together(works: Sequence[Callable[[], object]]) -> float:
+    """Seconds that all of it takes when it is done at the same time. What one of them raises is raised."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        return timed(lambda: list(pool.map(_alone, works)))
+
+
+def _alone(work: Callable[[], object]) -> None:
+    try:
+        work()
+    finally:
+        connection.close()  # a thread has a connection of its own
 
 
 def _wait_until_up(port: int) -> None:
