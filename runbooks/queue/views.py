@@ -15,6 +15,7 @@ from opsportal.errors import DomainError, NotFound
 from opsportal.identity.actors import actor_of, principal_of
 from opsportal.identity.permissions import scope_required
 from opsportal.identity.queries import person_of
+from opsportal.web import navigation
 from opsportal.web.actions import Done, post_action, say
 from opsportal.web.listing import list_page
 from runbooks.models import ReplayItem
@@ -36,6 +37,7 @@ READ, ACT = "replay:read", "replay:request"
 def list_view(request: HttpRequest) -> HttpResponseBase:
     principal, now = principal_of(request), clock.now()
     waiting = queries.waiting(principal)
+    navigation.note(request, **{"replay:list": waiting.undecided})
     return list_page(
         request,
         queryset=queries.list_items(principal).order_by("-received_at", "-pk"),

@@ -25,6 +25,7 @@ class ProbeConfig(AppConfig):
         registry.register(NAME, sweep, every=timedelta(seconds=1))
         # Still above the ten seconds a send may take: a lease ends only when its relay has died.
         claims.LEASE = timedelta(seconds=12)
+        self._shorten_replay()
         note_beat = beats.note_beat
 
         def take_time(host_id: str, restart_count: int, *, now: datetime) -> None:
@@ -34,6 +35,12 @@ class ProbeConfig(AppConfig):
                 freeze_if_wanted()
 
         beats.note_beat = take_time
+
+    def _shorten_replay(self) -> None:
+        from runbooks.queue import claims, dispatch
+
+        claims.LEASE_BEYOND_TIMEOUT = timedelta(seconds=10)
+        dispatch.MOST_DELAY = timedelta(seconds=5)
 
 
 def freeze_if_wanted() -> None:
