@@ -92,5 +92,17 @@ class FactKind(StrEnum):
     COST = "cost"
 
 
+# What an automation did wrong by itself: what executives read as its disruptions.
+DISRUPTIONS = frozenset(
+    {
+        FactKind.HEARTBEAT_DOWN,
+        FactKind.SILENCE,
+        FactKind.RUN_STUCK,
+        FactKind.RUNAWAY_LOOP,
+        FactKind.RETRY_STORM,
+        FactKind.EMPTY_OUTPUT,
+        FactKind.QUEUE_DEPTH,
+    }
+)
 # What is downtime of whatever should have given a sign of life: it stopped, or it never began.
 OUTAGES = frozenset({FactKind.HEARTBEAT_DOWN, FactKind.SILENCE})

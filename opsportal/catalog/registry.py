@@ -29,6 +29,10 @@ Usage = Callable[[Automation, datetime], Mapping[str, Decimal | int]]
 IsResponder = Callable[[Automation, Person, datetime], bool]
 
 
+# Of the automations with these keys, how much of what failed for good waits for somebody: key -> number, none for 0.
+DeadLetters = Callable[[Collection[int]], Mapping[int, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Panel:
     """A section of the automation page. The template draws its own `<section class="section">` with its `<h2>` and
@@ -71,6 +75,7 @@ _questions: dict[str, Question] = {}
 _usages: list[Usage] = []
 _responders: list[IsResponder] = []
 _beside: list[Beside] = []
+_dead_letters: list[tuple[DeadLetters, str]] = []
 
 
 def register_panel(name: str, template: str, context: PanelContext, order: int = 50) -> None:
@@ -105,6 +110,20 @@ def register_beside(beside: Beside) -> None:
     """Have lists and pages read rows above in the statements of the automations, for panels and questions to share."""
     if beside not in _beside:
         _beside.append(beside)
+
+
+def register_dead_letters(count: DeadLetters, address: str) -> None:
+    """Count what failed for good and waits for a person. `address` lists it, with `{slug}` where the automation is."""
+    _dead_letters[:] = [(count, address)]
+
+
+def dead_letters_of(keys: Collection[int]) -> dict[int, int]:
+    """By key of the automation; one query for all. Empty where no room keeps any."""
+    return dict(_dead_letters[0][0](keys)) if _dead_letters and keys else {}
+
+
+def dead_letters_url(slug: str) -> str:
+    return _dead_letters[0][1].format(slug=slug) if _dead_letters else ""
 
 
 def with_beside(rows: QuerySet[Automation]) -> QuerySet[Automation]:

@@ -1,5 +1,6 @@
 """Reads of the queue: who sees what, why an item waits, how much waits, and what fails alike."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -116,6 +117,13 @@ def waiting(principal: Principal | None) -> Waiting:
         min((row["oldest"] for row in grouped), default=None),
         TargetHealth.objects.filter(pk__in=targets, opened_at__isnull=False).count(),
     )
+
+
+def count_undecided_of(automations: Collection[int]) -> dict[int, int]:
+    """By automation: how many were given up or are in doubt."""
+    rows = ReplayItem.objects.unfinished().filter(state__in=[ItemState.DEAD, ItemState.IN_DOUBT])
+    counted = rows.filter(automation__in=automations).order_by().values_list("automation_id")
+    return {key: number for key, number in counted.annotate(number=Count("pk")) if key is not None}
 
 
 def list_undecided(principal: Principal | None, now: datetime) -> QuerySet[ReplayItem]:

@@ -7,6 +7,7 @@ def register() -> None:
 
     from opsportal.approvals import registry as approvals
     from opsportal.audit import addresses, sentences
+    from opsportal.catalog import registry as catalog
     from opsportal.sweeps import registry as sweeps
     from opsportal.web import navigation
     from runbooks.queue import dispatch, queries, upkeep, watching
@@ -19,6 +20,7 @@ def register() -> None:
     navigation.register(
         "Services", "Replay", "replay:list", order=55, scope="replay:read", count=queries.list_undecided
     )
+    catalog.register_dead_letters(queries.count_undecided_of, "/replay/?automation={slug}&state=undecided")
     sweeps.register("replay", dispatch.sweep, every=timedelta(seconds=5))
     sweeps.register("housekeeping", upkeep.remove_payloads, every=timedelta(minutes=10))
     sweeps.register("housekeeping", upkeep.mend, every=timedelta(minutes=10))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count
 
+from opsportal.catalog import registry
 from opsportal.catalog.models import Automation, Freeze
 from opsportal.identity.actors import Principal
 from slos.exposition import portal
@@ -119,7 +120,15 @@ def _work_in_hand(seen: Seen) -> Iterator[Family]:
             depth.add(own, gauge.depth)
             if gauge.oldest_age_seconds is not None:
                 age.add(own, gauge.oldest_age_seconds)
-    yield from (running, depth, age)
+    yield from (running, depth, age, _dead_letters(seen))
+
+
+def _dead_letters(seen: Seen) -> Family:
+    dead = Family("opsportal_dead_letters", GAUGE, "Payloads given up or in doubt: they wait for a person.")
+    counted = registry.dead_letters_of([one.pk for one, _ in seen.automations])
+    for one, own in seen.automations:
+        dead.add(own, counted.get(one.pk, 0))
+    return dead
 
 
 def _slos(principal: Principal | None) -> Iterator[Family]:

@@ -9,8 +9,9 @@ from heapq import nlargest
 from statistics import median_low
 from typing import Any, NamedTuple
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
+from opsportal.catalog import registry
 from opsportal.catalog.models import Automation, Freeze
 from opsportal.catalog.states import AutomationState
 from opsportal.identity.actors import Principal
@@ -19,13 +20,13 @@ from slos.budgets import queries as budgets
 from slos.budgets import spans
 from slos.budgets.engine import Budget, RunCounts
 from slos.budgets.standings import Standing, standings
-from slos.models import Decision, QueueGauge, Run, Slo, Watermark
+from slos.models import Decision, Fact, QueueGauge, Run, Slo, Watermark
 from slos.policy.queries import list_decisions
 from slos.policy.rules import Verdict
 from slos.policy.scope import holds_back
 from slos.reports import words
 from slos.runs.queries import last_runs
-from slos.states import BudgetState, RunStatus
+from slos.states import DISRUPTIONS, BudgetState, RunStatus
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 DAY_SECONDS = 86_400
@@ -198,6 +199,7 @@ class Executive:
     worst: list[tuple[Slo, Decimal]]
     states: list[BudgetState]
     currency: str  # of every cost; blank where automations differ
+    disruptions: tuple[int, int]  # that began in these weeks, and in those before
 
 
 def executive(principal: Principal | None, at: datetime) -> Executive:
@@ -214,7 +216,18 @@ def executive(principal: Principal | None, at: datetime) -> Executive:
         worst=_worst_burn(found),
         states=[one.standing.state for one in _ranked(found)],
         currency=_one_of(set(automations.values())),
+        disruptions=_disruptions(principal, midnight),
     )
+
+
+def _disruptions(principal: Principal | None, until: datetime) -> tuple[int, int]:
+    span = {"occurred_at__gte": until - 2 * SPAN, "occurred_at__lt": until}
+    rows = Fact.objects.visible_to(principal).filter(kind__in=DISRUPTIONS, **span)
+    told = rows.order_by().aggregate(
+        now=Count("pk", filter=Q(occurred_at__gte=until - SPAN)),
+        before=Count("pk", filter=Q(occurred_at__lt=until - SPAN)),
+    )
+    return told["now"], told["before"]
 
 
 def _one_of(currencies: set[str]) -> str:
@@ -274,6 +287,11 @@ class Trouble:
     queue: QueueGauge | None = None
     last_failure: Run | None = None
     errors: list[tuple[str, int]] = field(default_factory=list)
+    dead_letters: int = 0
+
+    @property
+    def dead_letters_url(self) -> str:
+        return registry.dead_letters_url(self.automation.slug)
 
     @property
     def p50(self) -> str:
@@ -299,6 +317,7 @@ def troubles(automations: Sequence[Automation], at: datetime, mark: Watermark | 
         .values_list("automation_id")
         .annotate(count=Count("pk"))
     )
+    dead = registry.dead_letters_of([one.pk for one in automations])
     failures = _last_failures([one for one in automations if counted[one.pk].failed], at)
     return [
         Trouble(
@@ -308,6 +327,7 @@ def troubles(automations: Sequence[Automation], at: datetime, mark: Watermark | 
             getattr(one, "queue_gauge", None),  # read with it
             failures.get(one.pk),
             sorted(counted[one.pk].errors.items(), key=lambda item: (-item[1], item[0]))[:3],
+            dead.get(one.pk, 0),
         )
         for one in automations
     ]

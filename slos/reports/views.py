@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_GET, require_POST
 
+from handoffs.views.access import may
 from opsportal import clock
 from opsportal.catalog.models import Freeze
 from opsportal.errors import DomainError, NotFound
@@ -133,6 +134,7 @@ def debug_page(request: HttpRequest) -> HttpResponse:
         "troubles": troubles,
         "steps": queries.slowest_steps(troubles[0].automation) if len(troubles) == 1 else [],
         "since": (now - queries.DAY).date().isoformat(),
+        "may_see_replay": may(request, "replay:read"),
         "page": page,
         "q": name,
     }
@@ -260,12 +262,17 @@ def _figures(found: queries.Executive, states: list[BudgetState]) -> list[tuple[
             f"{worst[0].automation}, last 7 days" if worst else "nothing burnt in 7 days",
             "bad" if worst and worst[1] > 2 else "",
         ),
+        ("Disruptions", str(found.disruptions[0]), _disruptions(found.disruptions[1]), ""),
         ("Budgets used up", str(states.count(BudgetState.EXHAUSTED)), f"of {len(states)} workflows", ""),
     ]
     if found.now.cost or found.before.cost:
         cost = f"{found.now.cost:,.2f} {found.currency}".rstrip()
         figures.append(("Cost, 28 days", cost, f"{found.before.cost:,.2f} in the 28 days before", ""))
     return figures
+
+
+def _disruptions(before: int) -> str:
+    return f"outages, stuck or runaway runs; {before} in the 28 days before"
 
 
 def _percent(ratio: float) -> str:

@@ -114,6 +114,7 @@ def test_the_rest_of_the_house_is_there(house):
     assert value(body, "opsportal_heartbeat_status") == 1
     assert value(body, "opsportal_automation_info", automation="lead-router", state="active") == 1
     assert value(body, "opsportal_outbox_waiting") is not None
+    assert value(body, "opsportal_dead_letters", automation="lead-router") == 0
     assert value(body, "opsportal_sweep_stale", sweep="budgets") is not None
 
 
@@ -157,7 +158,7 @@ def test_no_label_names_a_run_or_a_person(house):
     names = {name for family in parse_text(body) for sample in family.samples for name in sample.labels}
     assert names <= {
         *("automation", "tier", "status", "error_type", "le", "slo", "window", "state", "platform", "team"),
-        *("heartbeat", "sweep", "kind", "version"),
+        *("heartbeat", "sweep", "room", "kind", "version"),
     }
     assert not any(run_id in body for run_id in Run.objects.values_list("run_id", flat=True))
 

@@ -1,5 +1,6 @@
 """The pages of policy and leadership: what four people see, what the share link shows, what a page costs."""
 
+import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,16 +13,20 @@ from opsportal.audit import queries as audit
 from opsportal.catalog.models import Automation, Freeze
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
+from runbooks.models import ReplayItem
 from slos.budgets.sweep import sweep_rollups
+from slos.facts import News, raise_facts
 from slos.models import Decision, Policy, QueueGauge, ShareLink, Slo
 from slos.policy.rules import PUBLISHED
 from slos.policy.sweep import sweep_policies
 from slos.reports import links
 from slos.reports import operations as reports
 from slos.runs.engine import Step
+from slos.states import FactKind
 from tests.factories import policy as make
 from tests.factories.catalog import make_automation, make_freeze
 from tests.factories.identity import make_person, make_team
+from tests.factories.replay import make_target, store
 from tests.factories.runs import make_run
 
 pytestmark = pytest.mark.django_db
@@ -186,6 +191,23 @@ def test_from_what_failed_one_goes_on_to_the_run_its_trace_and_runs_like_it(hous
 
 
 # --- the policy itself ---
+
+
+def test_leadership_reads_how_often_automations_broke_down(house: House):
+    now = clock.now()
+    for number, (kind, age) in enumerate([("silence", 2), ("run_stuck", 9), ("burn", 9), ("heartbeat_down", 40)]):
+        news = News(f"n{number}", FactKind(kind), "Broken.", now - age * DAY, house.automation)
+        raise_facts([news], now=now)
+    page = signed_in(house.leader).get("/executive/").content.decode()
+    assert re.search(r"Disruptions.*?>2<.*?1 in the 28 days before", page, re.DOTALL)
+
+
+def test_the_debug_page_counts_dead_letters_and_leads_to_them(house: House):
+    given_up, in_doubt, waiting = store(make_target(), "a", "b", "c", automation="lead-router")
+    ReplayItem.objects.filter(pk=given_up.pk).update(state="dead")
+    ReplayItem.objects.filter(pk=in_doubt.pk).update(state="in_doubt")
+    page = signed_in(house.ops_lead).get("/debug/").content.decode()
+    assert '<a href="/replay/?automation=lead-router&amp;state=undecided">2</a>' in page
 
 
 def test_an_ops_lead_puts_the_published_policy_in_force_and_retires_it():
