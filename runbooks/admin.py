@@ -5,4 +5,5 @@ import runbooks.library.admin
 import runbooks.plans.admin
 import runbooks.queue.admin
 import runbooks.remediation.admin
-import runbooks.targets.admin  # noqa: F401
+import runbooks.targets.admin
+import runbooks.webhooks.admin  # noqa: F401

@@ -8,6 +8,7 @@ from runbooks.library import api as library
 from runbooks.queue import api as queue
 from runbooks.remediation import api as remediation
 from runbooks.targets import api as targets
+from runbooks.webhooks import api as webhooks
 
-AREAS: tuple[ModuleType, ...] = (remediation, executions, library, queue, targets)
+AREAS: tuple[ModuleType, ...] = (remediation, webhooks, executions, library, queue, targets)
 routes: list[routing.Route] = [route for area in AREAS for route in area.routes]

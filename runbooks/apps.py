@@ -11,6 +11,7 @@ class RunbooksConfig(AppConfig):
         from runbooks.queue import wiring as queue
         from runbooks.remediation import wiring as remediation
         from runbooks.targets import wiring as targets
+        from runbooks.webhooks import wiring as webhooks
 
-        for area in (targets, plans, queue, library, executions, remediation):
+        for area in (targets, webhooks, plans, queue, library, executions, remediation):
             area.register()

@@ -3,6 +3,8 @@
 Each is one transaction under the lock of the execution, with its audit entry; a step moves along STEP_TRANSITIONS.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +19,7 @@ from opsportal.errors import Conflict, Forbidden, InvalidInput
 from opsportal.identity.models import Person
 from runbooks.executions import registry
 from runbooks.executions.queries import content_of
-from runbooks.executions.registry import Call, StepKind
+from runbooks.executions.registry import Call, Called, StepKind
 from runbooks.library import operations as library
 from runbooks.library import queries
 from runbooks.models import Execution, ExecutionStep, Runbook, RunbookValidation
@@ -112,16 +114,26 @@ def open_step(step: ExecutionStep, *, actor: Actor, now: datetime) -> ExecutionS
     return step
 
 
-@transaction.atomic
 def run_step(
     step: ExecutionStep, *, person: Person, actor: Actor, now: datetime, reason: str = "", confirmed: bool = False
 ) -> ExecutionStep:
     """Do what the step's action says, once. Guarded ones need a reason and a confirmation; dangerous ones are asked
     for first, approved by somebody else, and then carried out by who asked.
 
-    Raises Forbidden `not_allowed`, `no_drills`; InvalidInput at reason or confirmed, `action`; Conflict `has_run`, and
-    as using an approval does.
+    Raises Forbidden `not_allowed`, `no_drills`; InvalidInput at reason or confirmed, `action`; Conflict `has_run`,
+    `not_alone`, and as using an approval does.
     """
+    kind, _ = registry.read(step.action)
+    with _alone(kind):
+        step, call = _run(step, person, actor, now, reason, confirmed)
+    return step if call is None or kind.send is None else _send(kind.send, call)
+
+
+@transaction.atomic
+def _run(
+    step: ExecutionStep, person: Person, actor: Actor, now: datetime, reason: str, confirmed: bool
+) -> tuple[ExecutionStep, Call | None]:
+    """The part that is one transaction. No call: a second person has been asked."""
     step = _locked(step)
     kind, params = registry.read(step.action)
     _check_may_run(step, kind, params, person, now)
@@ -129,22 +141,32 @@ def run_step(
     if risk != Risk.SAFE:
         _check_meant(reason, confirmed)
     if risk == Risk.DANGEROUS and not _is_approved(step, kind, params, person, actor, now, reason):
-        return step
+        return step, None
     call = Call(params, person, actor, now, reason.strip(), _key(step), step)
     result = kind.run(call)
     verdict = kind.check(params, now) if kind.check else None
-    holds = verdict is None or verdict.holds
+    holds = kind.send is None and (verdict is None or verdict.holds)
     step.result = f"{result} {'' if holds or verdict is None else verdict.sentence}".strip()[:500]
     step.ran_at, step.undo, step.undone_at = now, kind.undo(params), None
     state = StepState.DONE if holds else StepState.FAILED
-    _decide(step, state, person=person, actor=actor, now=now, note_text=reason)
+    if step.state != state:
+        _decide(step, state, person=person, actor=actor, now=now, note_text=reason)
+    else:
+        step.save()
     _note_step(step, "step_ran", actor, now, reason=reason, result=step.result)
-    return step
+    return step, call
+
+
+def undo_step(step: ExecutionStep, *, person: Person, actor: Actor, now: datetime, reason: str) -> ExecutionStep:
+    """Carry out the compensation of what the button did, once. Raises Conflict `nothing_to_undo`."""
+    kind, _ = registry.read(step.undo) if step.undo else (None, {})
+    with _alone(kind):
+        step, call = _undo(step, person, actor, now, reason)
+    return step if kind is None or kind.send is None else _send(kind.send, call, is_undo=True)
 
 
 @transaction.atomic
-def undo_step(step: ExecutionStep, *, person: Person, actor: Actor, now: datetime, reason: str) -> ExecutionStep:
-    """Carry out the compensation of what the button did, once. Raises Conflict `nothing_to_undo`."""
+def _undo(step: ExecutionStep, person: Person, actor: Actor, now: datetime, reason: str) -> tuple[ExecutionStep, Call]:
     step = _locked(step)
     if step.ran_at is None or step.undo is None or step.undone_at is not None:
         raise Conflict("nothing_to_undo", "There is nothing to take back.")
@@ -153,10 +175,45 @@ def undo_step(step: ExecutionStep, *, person: Person, actor: Actor, now: datetim
         raise Forbidden("not_allowed", "You may not take this back.")
     if not reason.strip():
         raise InvalidInput("required", "Say why.", field="reason")
-    result = kind.run(Call(params, person, actor, now, reason.strip(), f"{_key(step)}:undo", step))
-    step.undone_at, step.result = now, f"Taken back: {result}"[:500]
+    call = Call(params, person, actor, now, reason.strip(), f"{_key(step)}:undo", step)
+    step.undone_at, step.result = now, f"Taken back: {kind.run(call)}"[:500]
     step.save(update_fields=["undone_at", "result"])
     _note_step(step, "step_undone", actor, now, reason=reason, result=step.result)
+    return step, call
+
+
+def _alone(kind: StepKind | None) -> AbstractContextManager[None]:
+    """What leaves the house is committed as having left before it does, so nothing around may undo that."""
+    return _durable() if kind is not None and kind.send is not None else nullcontext()
+
+
+@contextmanager
+def _durable() -> Iterator[None]:
+    try:
+        block = transaction.atomic(durable=True)
+        block.__enter__()
+    except RuntimeError:
+        sentence = "Ask for this without an Idempotency-Key; a button acts once by itself."
+        raise Conflict("not_alone", sentence) from None
+    with ExitStack() as stack:
+        stack.push(block)
+        yield
+
+
+def _send(send: Callable[[Call], Called], call: Call, *, is_undo: bool = False) -> ExecutionStep:
+    """Call, then write down what came of it, also when the execution was finished meanwhile."""
+    called = send(call)
+    with transaction.atomic():
+        Execution.objects.select_for_update(of=("self",)).get(pk=call.step.execution_id)
+        step = ExecutionStep.objects.select_related("approval", "person").get(pk=call.step.pk)
+        step.execution = call.step.execution
+        step.result = f"{'Taken back: ' if is_undo else ''}{called.sentence}"[:500]
+        if called.holds and not is_undo:
+            step.state = StepState.DONE
+        if called.may_repeat and not called.holds:
+            step.ran_at, step.undone_at = (step.ran_at, None) if is_undo else (None, None)
+        step.save()
+        _note_step(step, "step_answered", call.actor, call.now, result=step.result)
     return step
 
 

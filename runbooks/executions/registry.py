@@ -49,6 +49,15 @@ class Verdict:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What came of a call that left the house. `may_repeat`: it has not acted, or acts once however often it comes."""
+
+    holds: bool
+    sentence: str
+    may_repeat: bool = False
+
+
 def _nothing(params: Params) -> Iterable[str]:
     return ()
 
@@ -58,6 +67,8 @@ class StepKind:
     """`describe` names the consequence, fit for a button. `run` answers what it did, as a sentence; it runs in the
     transaction of the step. `undo` answers the action that takes it back, or None. `faults` says what is wrong with
     parameters that are all there. `check` looks at what is to be seen afterwards.
+
+    `send` talks to somebody else: after the commit of what `run` noted, outside of any transaction, at most once.
     """
 
     name: str
@@ -70,6 +81,7 @@ class StepKind:
     check: Callable[[Params, datetime], Verdict] | None = None
     undo: Callable[[Params], dict[str, str] | None] = field(default=lambda params: None)
     faults: Callable[[Params], Iterable[str]] = _nothing
+    send: Callable[[Call], Called] | None = None
 
 
 _kinds: dict[str, StepKind] = {}

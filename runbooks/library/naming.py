@@ -11,7 +11,7 @@ from runbooks.library import registry
 from runbooks.library.engine import checking
 from runbooks.library.engine.checking import Problem
 from runbooks.library.engine.document import Document
-from runbooks.models.library import Runbook
+from runbooks.models import ReplayTarget, Runbook, Webhook
 
 
 def findings(document: Document, principal: Any = None) -> list[Problem]:
@@ -26,8 +26,17 @@ def errors(document: Document, principal: Any = None) -> list[Problem]:
 
 def named_automations(document: Document) -> list[str]:
     """Those of the head, and those its actions act on: all of them decide about its tier."""
-    acted = [str(step.action.parameters.get("automation", "")) for step in document.steps if step.action]
+    acted = [slug for slug in _parameters(document, "automation") if slug]
+    for model, name in ((ReplayTarget, "target"), (Webhook, "webhook")):
+        if slugs := _parameters(document, name):
+            acted += model.objects.filter(slug__in=slugs).values_list("automation__slug", flat=True)
     return list(dict.fromkeys([*document.automations, *(slug for slug in acted if slug)]))
+
+
+def _parameters(document: Document, name: str) -> list[str]:
+    """What the actions name under one of their parameters."""
+    found = [step.action.parameters.get(name) for step in document.steps if step.action]
+    return [slug for slug in found if isinstance(slug, str)]
 
 
 def _names(document: Document, principal: Any) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from runbooks.models.library import (
 from runbooks.models.plans import PlanItem, ReplayPlan
 from runbooks.models.proposals import Proposal
 from runbooks.models.targets import ReplayTarget, TargetHealth
+from runbooks.models.webhooks import Webhook
 
 __all__ = [
     "Attempt",
@@ -36,4 +37,5 @@ __all__ = [
     "RunbookValidation",
     "StepReport",
     "TargetHealth",
+    "Webhook",
 ]

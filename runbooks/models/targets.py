@@ -1,6 +1,6 @@
 """Where replay may send, and how each of these places fares."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -29,6 +29,8 @@ class ReplayTarget(models.Model):
     `superseding`: a newer payload of a record key replaces the older ones that wait. `backup_mode`: whoever would send
     to the target stores here instead. `already_there`: answers that mean it had the payload before.
     """
+
+    KEPT_AS: ClassVar[str] = "replay-target"
 
     slug = models.CharField(max_length=60, unique=True, validators=[SLUG])
     name = models.CharField(max_length=120)

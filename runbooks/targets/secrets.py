@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from opsportal.errors import InvalidInput
 from opsportal.vault import operations as vault
 from opsportal.vault import signatures
-from runbooks.models import ReplayTarget
+from runbooks.models import ReplayTarget, Webhook
 
 REFERENCE = re.compile(r"env:([A-Z][A-Z0-9_]{0,59})")
 PREFIX = "OPSPORTAL_REPLAY_SECRET_"
@@ -29,11 +29,15 @@ class Credentials:
         return tuple(filter(None, (self.signing, self.bearer)))
 
 
-def subject_of(target: ReplayTarget) -> str:
-    return f"secret:replay-target:{target.slug}"
+# Webhooks that steps of runbooks call keep theirs the same way.
+Holder = ReplayTarget | Webhook
 
 
-def close(target: ReplayTarget, secret: str) -> bytes:
+def subject_of(target: Holder) -> str:
+    return f"secret:{target.KEPT_AS}:{target.slug}"
+
+
+def close(target: Holder, secret: str) -> bytes:
     return vault.encrypt(subject_of(target), secret.encode())
 
 
@@ -48,7 +52,7 @@ def is_resolved(reference: str) -> bool:
     return not reference or bool(_resolve(reference))
 
 
-def credentials(target: ReplayTarget) -> Credentials:
+def credentials(target: Holder) -> Credentials:
     """Raises LookupError when the reference leads nowhere: such a request would be refused, or worse, accepted."""
     own = vault.decrypt(subject_of(target), bytes(target.signing_secret)).decode() if target.signing_secret else ""
     if not target.secret_ref:
