@@ -23,10 +23,11 @@ CHAT_EVERY, LEAD_EVERY = (25.0, 55.0), (240.0, 600.0)
 # slug: seconds between two runs. A run gives a sign of life where its automation has a heartbeat.
 RUNS_EVERY = {
     "lead-router": (40.0, 150.0),
-    "deal-sync": (880.0, 900.0),
     "lifecycle-nurture": (90.0, 400.0),
     "enrichment": (60.0, 240.0),
 }
+# What runs by a schedule reports right after it.
+BY_SCHEDULE = {"deal-sync": 900.0}
 CRM = "https://crm.northbeam.example/records/"
 
 log = logging.getLogger("opsportal.demo")
@@ -65,7 +66,9 @@ class Life:
         self._in(now, (1.0, 3.0), self._chat)
         self._in(now, LEAD_EVERY, self._lead)
         for slug, every in RUNS_EVERY.items():
-            self._in(now, (1.0, min(60.0, every[0])), self._run(slug, every))
+            self._in(now, (1.0, min(60.0, every[0])), self._run(slug))
+        for slug in BY_SCHEDULE:
+            self._in(now, _pause(slug, now), self._run(slug))
         self.mishaps.begin(now)
 
     def step(self, now: datetime) -> None:
@@ -82,7 +85,7 @@ class Life:
         at = now + timedelta(seconds=self.random.uniform(*seconds))
         heapq.heappush(self._waiting, (at, next(self._order), act))
 
-    def _run(self, slug: str, every: tuple[float, float]) -> Callable[[datetime], None]:
+    def _run(self, slug: str) -> Callable[[datetime], None]:
         def report(now: datetime) -> None:
             from opsportal import trace
             from opsportal.catalog.models import Automation
@@ -90,7 +93,7 @@ class Life:
             from opsportal.workbench.demo.telemetry import QUEUES
             from slos.runs.operations import record_queue, record_runs
 
-            self._in(now, every, report)
+            self._in(now, _pause(slug, now), report)
             run = self.telemetry.just_now(slug, now)
             with trace.scope(source="api"):
                 record_runs([run], among=Automation.objects.all(), now=now)
@@ -166,6 +169,14 @@ class Life:
                 operations.complete_handoff(handoff, outcome=outcome, actor=actor, now=now)
             except Conflict:
                 return  # somebody who watches was faster
+
+
+def _pause(slug: str, now: datetime) -> tuple[float, float]:
+    """Between which seconds its next run comes."""
+    if slug not in BY_SCHEDULE:
+        return RUNS_EVERY[slug]
+    left = BY_SCHEDULE[slug] - now.timestamp() % BY_SCHEDULE[slug]
+    return left + 2.0, left + 32.0
 
 
 def main() -> None:

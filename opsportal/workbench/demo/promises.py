@@ -199,7 +199,7 @@ class Services:
         at(began, self._expect)
         for slug, every in PINGED_EVERY.items():
             until = self.end - SILENT[1] if slug == SILENT[0] else self.end
-            for instant in _instants(began + timedelta(minutes=2), until, every):
+            for instant in _instants(_round_up(began + timedelta(minutes=2), every), until, every):
                 at(instant + timedelta(seconds=random.uniform(0, 40)), self._ping(slug))
         for instant in _instants(began, self.end, timedelta(hours=1)):
             at(instant, self._look)
@@ -229,6 +229,12 @@ def send_sign_of_life(slug: str, *, now: datetime) -> None:
 
 def _ended_at(run: NewRun) -> datetime:
     return run.finished_at or datetime.max.replace(tzinfo=UTC)
+
+
+def _round_up(at: datetime, every: timedelta) -> datetime:
+    """The next full quarter of an hour, or hour: what runs by a schedule reports right after it, whenever we start."""
+    seconds = every.total_seconds()
+    return datetime.fromtimestamp(-(-at.timestamp() // seconds) * seconds, UTC)
 
 
 def _instants(start: datetime, end: datetime, every: timedelta) -> Iterator[datetime]:
