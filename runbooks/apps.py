@@ -3,6 +3,7 @@ from django.apps import AppConfig
 
 class RunbooksConfig(AppConfig):
     name = "runbooks"
+    verbose_name = "Runbooks and replay"
 
     def ready(self) -> None:
         from runbooks.executions import wiring as executions

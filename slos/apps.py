@@ -3,6 +3,7 @@ from django.apps import AppConfig
 
 class SlosConfig(AppConfig):
     name = "slos"
+    verbose_name = "SLOs"
 
     def ready(self) -> None:
         from slos.alarms import wiring as alarms

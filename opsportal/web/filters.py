@@ -76,6 +76,20 @@ class LongSelect(forms.Select):
         return format_html(f'<select name="{{}}"{{}}>{options}</select>', name, own, *chain.from_iterable(rows))
 
 
+class YesNoWidget(django_filters.widgets.BooleanWidget):
+    """Django's says Unknown where nothing is chosen."""
+
+    def __init__(self, attrs: Any = None) -> None:
+        forms.Select.__init__(self, attrs, (("", "Any"), ("true", "Yes"), ("false", "No")))
+
+
+class YesNoFilter(django_filters.BooleanFilter):
+    """Yes, no, or either."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"widget": YesNoWidget, **kwargs})
+
+
 class RecordField(ModelChoiceField):
     iterator = _Names
     widget = LongSelect

@@ -43,10 +43,10 @@ def percent(value: float) -> str:
     return f"{round(value * 100, 1):g}%"
 
 
-def time_ticks(first: datetime, last: datetime, zone: tzinfo, most: int = 7) -> list[tuple[datetime, str]]:
+def time_ticks(first: datetime, last: datetime, zone: tzinfo, most: int = 8) -> list[tuple[datetime, str]]:
     """Round local instants within the span, at most `most`, with a label each: hours, days or months."""
     span = (last - first).total_seconds()
-    step, form = next((each for each in _TIME_STEPS if span / each[0] <= most), _TIME_STEPS[-1])
+    step, form = next((each for each in _TIME_STEPS if span / each[0] < most), _TIME_STEPS[-1])
     at = first.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     if step >= 86400:
         at = at.replace(hour=0)

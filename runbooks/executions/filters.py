@@ -2,7 +2,7 @@
 
 import django_filters
 
-from opsportal.web.filters import FilterSet
+from opsportal.web.filters import FilterSet, YesNoFilter
 from runbooks.models import Execution, Runbook
 
 
@@ -10,7 +10,7 @@ class ExecutionFilterSet(FilterSet):
     runbook = django_filters.ModelChoiceFilter(
         queryset=Runbook.objects.filter(executions__isnull=False).distinct(), to_field_name="slug", empty_label="Any"
     )
-    is_drill = django_filters.BooleanFilter(label="Drill")
+    is_drill = YesNoFilter(label="Drill")
 
     class Meta(FilterSet.Meta):
         model = Execution

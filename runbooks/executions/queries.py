@@ -33,9 +33,8 @@ class Toil:
 def list_executions(principal: Principal | None) -> QuerySet[Execution]:
     """Newest first, with how many steps are decided."""
     rows = Execution.objects.visible_to(principal).select_related("runbook__team", "revision", "started_by")
-    return rows.annotate(
-        step_count=Count("steps"), decided_count=Count("steps", filter=~Q(steps__state=StepState.PENDING))
-    )
+    counts = {"step_count": Count("steps"), "decided_count": Count("steps", filter=~Q(steps__state=StepState.PENDING))}
+    return rows.annotate(**counts).order_by("-started_at", "-pk")  # grouped rows have no order of their own
 
 
 def get_execution(pk: UUID, *, principal: Principal | None) -> Execution:

@@ -4,7 +4,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from opsportal import clock
-from opsportal.web.filters import FilterSet
+from opsportal.web.filters import FilterSet, YesNoFilter
 from runbooks.models.library import Runbook, StepReport
 
 STATES = [("current", "Current"), ("stale", "Stale"), ("draft", "Not published"), ("retired", "Retired")]
@@ -14,7 +14,7 @@ class RunbookFilterSet(FilterSet):
     q = django_filters.CharFilter(label="Text", method="by_text", max_length=200)
     state = django_filters.ChoiceFilter(label="State", method="by_state", choices=STATES, empty_label="In use")
     automation = django_filters.CharFilter(label="Automation", method="by_automation", max_length=80)
-    wrong = django_filters.BooleanFilter(label="Steps said to be wrong", method="by_reports")
+    wrong = YesNoFilter(label="Steps said to be wrong", method="by_reports")
 
     class Meta(FilterSet.Meta):
         model = Runbook

@@ -41,10 +41,17 @@ class RunbookTable(tables.Table):
     def _now(self) -> datetime:
         return clock.now()
 
+    def render_kind(self, record: Runbook) -> str:
+        return record.kind.capitalize()
+
+    def value_kind(self, record: Runbook) -> str:
+        return record.kind
+
     def value_about(self, record: Runbook) -> str:
         return ", ".join(link.slug for link in record.links.all())
 
-    render_about = value_about
+    def render_about(self, record: Runbook) -> str:
+        return self.value_about(record) or "–"
 
     def value_tier(self, record: Runbook) -> str:
         return self._tiers.get(record.pk, "")
@@ -59,4 +66,4 @@ class RunbookTable(tables.Table):
         return ui.badge(*pages.verdict(record, self._now))
 
     def render_open_reports(self, value: int) -> SafeString:
-        return ui.badge(str(value), "warn") if value else format_html("{}", 0)
+        return ui.badge(str(value), "warn") if value else format_html("{}", "–")

@@ -67,6 +67,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     badge, tone = pages.verdict(runbook, now)
     may_write = queries.may_write(principal_of(request), runbook)
     draft = queries.get_open(runbook) if may_write else None
+    moves = offered(request, runbook, draft)
     context = {
         "runbook": runbook,
         "revision": revision,
@@ -85,7 +86,8 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "derived": runbook.derived.filter(retired_at=None),
         "moved_on": _moved_on(runbook),
         "may_write": may_write,
-        "moves": offered(request, runbook, draft),
+        "moves": moves,
+        "draft_moves": [one for one in moves if one[0] not in ("retire", "restore")] if draft else [],
         "offers": registry.offers_for(request, runbook),
         "is_published": revision.state == RevisionState.PUBLISHED,
     }

@@ -139,6 +139,7 @@ class Group:
     automation: str
     name: str
     target: str
+    target_name: str
     error_class: str
     count: int
     dead: int
@@ -152,7 +153,7 @@ class Group:
 def groups(principal: Principal | None) -> list[Group]:
     """The unfinished items by automation, target and error, the largest group first."""
     rows = ReplayItem.objects.visible_to(principal).unfinished().order_by()
-    names = ("automation__slug", "automation__name", "target__slug", "error_class")
+    names = ("automation__slug", "automation__name", "target__slug", "target__name", "error_class")
     dead = Count("pk", filter=Q(state=ItemState.DEAD.value))
     found = rows.values(*names).annotate(count=Count("pk"), dead=dead, oldest=Min("received_at"))
     return [
@@ -160,6 +161,7 @@ def groups(principal: Principal | None) -> list[Group]:
             row["automation__slug"] or "",
             row["automation__name"] or "",
             row["target__slug"],
+            row["target__name"] or row["target__slug"],
             row["error_class"],
             row["count"],
             row["dead"],

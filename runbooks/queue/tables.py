@@ -2,6 +2,7 @@
 
 import django_filters
 from django.db.models import Q, QuerySet
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from opsportal.web import filters, tables
@@ -9,6 +10,7 @@ from opsportal.web.templatetags import ui
 from runbooks.models import ReplayItem
 from runbooks.queue import words
 from runbooks.states import WORDS, ItemState
+from runbooks.targets.queries import health_of
 
 OPEN = [("open", "Not arrived"), ("undecided", "Waiting for a decision"), *words.STATES]
 
@@ -23,7 +25,7 @@ class ItemTable(tables.Table):
     state = tables.Column(orderable=False)
     record_key = tables.Column(verbose_name="Record", orderable=False)
     target = tables.Column(accessor="target__name", verbose_name="Target", orderable=False)
-    automation = tables.Column(accessor="automation__name", verbose_name="Automation", orderable=False)
+    automation = tables.Column(accessor="automation__name", verbose_name="Automation", visible=False)  # CSV alone
     error_class = tables.Column(verbose_name="Error", orderable=False)
     attempts = tables.NumberColumn(orderable=False)
     due_at = tables.DueColumn(verbose_name="Next attempt", orderable=False)
@@ -47,6 +49,12 @@ class ItemTable(tables.Table):
 
     def value_state(self, record: ReplayItem) -> str:
         return record.state
+
+    def render_due_at(self, record: ReplayItem) -> SafeString:
+        """Whatever waits for a target that is left alone is not late: it goes when the target answers."""
+        if health_of(record.target).opened_at is not None:
+            return format_html('<span class="muted">{}</span>', "when its target answers")
+        return ui.due_html(record.due_at)
 
 
 class ItemFilter(filters.FilterSet):

@@ -20,7 +20,7 @@ from opsportal.web.actions import Done, post_action, say
 from opsportal.web.listing import list_page
 from runbooks.models import ReplayItem
 from runbooks.models.items import Release
-from runbooks.queue import operations, queries, reading, words
+from runbooks.queue import authority, operations, queries, reading, words
 from runbooks.queue.tables import ItemFilter, ItemTable
 from runbooks.states import TRANSITIONS, WORDS, ItemState
 
@@ -103,23 +103,27 @@ def _page(request: HttpRequest, found: ReplayItem, *, clear: str = "", status: i
         "tone": words.TONES[state],
         "sentence": queries.why_it_waits(found, now),
         "figures": _figures(found),
-        "attempts": list(queries.list_attempts(found)[:50]),
+        "attempts": [(one, words.outcome(one.outcome)) for one in queries.list_attempts(found)[:50]],
         "ledger": [(one, words.HOW[one.how]) for one in queries.ledger_of(found)],
         "in_front": [(one, WORDS[ItemState(one.state)]) for one in queries.in_front(found)[:SHOWN_IN_FRONT]],
         "payload": _pretty(reading.masked(found)),
         "clear": clear,
         "may_unmask": queries.may_unmask(principal, found) and not clear,
-        "acts": _acts(state) if principal is not None and principal.allows(ACT) else [],
+        "acts": _acts(found) if principal is not None and principal.allows(ACT) else [],
     }
     return render(request, "runbooks/replay_item.html", context, status=status)
 
 
-def _acts(state: ItemState) -> list[tuple[str, str, str]]:
+def _acts(found: ReplayItem) -> list[tuple[str, str, str]]:
     """(address, button, what it means) of what can be decided now."""
+    state = ItemState(found.state)
     moves = TRANSITIONS[state] if state is not ItemState.LEASED else frozenset()
     acts = []
     if ItemState.PENDING in moves:
-        acts.append(("resend", "Send it again", "It goes to its target in the order of its record."))
+        meaning = "It goes to its target in the order of its record."
+        if authority.is_critical(found):
+            meaning = f"{meaning} It belongs to a P0: a second person says yes first."
+        acts.append(("resend", "Send it again", meaning))
     if ItemState.DELIVERED in moves:
         acts.append(("mark-delivered", "It has arrived", "Nothing is sent; its record goes on."))
     if ItemState.SUPERSEDED in moves:
@@ -132,7 +136,7 @@ def _acts(state: ItemState) -> list[tuple[str, str, str]]:
 def _figures(found: ReplayItem) -> list[tuple[str, Any]]:
     place = f"{found.sequence} of {found.lane.last_sequence}" if found.lane is not None else "no order"
     attempts = f"{found.attempts} of {found.target.max_attempts}"
-    return [("Attempts", attempts), ("Requests", found.tries), ("Place", place)]
+    return [("Attempts", attempts), ("Requests", found.tries), ("Place in its record", place)]
 
 
 def _pretty(payload: Any) -> str:

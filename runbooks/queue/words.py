@@ -20,6 +20,21 @@ TONES = {
 STATES = [(one.value, WORDS[one].capitalize()) for one in ItemState]
 HOW = {"sent": "sent", "already_there": "already there", "by_person": "said by a person"}
 
+# What the log keeps as one word where there was no answer.
+NO_ANSWER = {
+    "dns": "its name leads nowhere",
+    "connect": "no connection",
+    "tls": "no secure connection",
+    "timeout": "no answer in time",
+    "broken": "cut off before the answer",
+    "protocol": "cut off before the answer",
+}
+
+
+def outcome(word: str) -> str:
+    """What became of an attempt, for people."""
+    return NO_ANSWER.get(word, word)
+
 
 def verdict(waiting: Waiting, at: datetime) -> str:
     """How many wait and why, in one sentence."""

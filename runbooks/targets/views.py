@@ -52,7 +52,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "figures": [
             ("On their way", fare.waiting),
             ("To decide", fare.undecided),
-            ("A minute", target.rate_per_minute),
+            ("Requests a minute, at most", f"{target.rate_per_minute:,}"),
         ],
         "fare": fare,
         "health": health,

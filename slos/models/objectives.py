@@ -63,6 +63,7 @@ class Slo(models.Model):
     objects = SloQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "SLO"
         ordering = ["slug"]
         constraints = [
             models.CheckConstraint(condition=Q(target__gt=0, target__lt=100), name="slos_slo_target_in_range"),
@@ -94,6 +95,7 @@ class SloPart(models.Model):
     weight = models.DecimalField(max_digits=9, decimal_places=4)
 
     class Meta:
+        verbose_name = "SLO part"
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["composite", "part"], name="slos_part_once"),
@@ -116,6 +118,7 @@ class SloVersion(models.Model):
     reason = models.CharField(max_length=240, blank=True)
 
     class Meta:
+        verbose_name = "SLO version"
         ordering = ["-number"]
         constraints = [models.UniqueConstraint(fields=["slo", "number"], name="slos_version_number")]
 

@@ -16,6 +16,7 @@ from slos.states import SliKind
 
 BURNS = ("1h", "6h", "1d", "3d")
 NOTHING = "no data"
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ def sheet(slos: Sequence[Slo], found: Mapping[int, Budget]) -> Iterator[list[obj
     for slo in slos:
         automation = slo.automation.slug if slo.automation else ""
         for line in lines(slo, found[slo.pk]):
-            result = line.result.replace("-", "\N{MINUS SIGN}")  # a hyphen in front would be taken for a formula
-            yield [slo.slug, automation, line.label, line.formula, line.with_values, result, line.value]
+            # Never a hyphen in front: a spreadsheet would take it for a formula.
+            yield [slo.slug, automation, line.label, line.formula, line.with_values, line.result, line.value]
 
 
 def _allowed(slo: Slo, budget: Budget, share: str) -> Line:
@@ -128,4 +129,4 @@ def _percent(share: Fraction) -> str:
 
 
 def _ratio(value: Decimal | None) -> str:
-    return NOTHING if value is None else f"{plain(value * 100)}%"
+    return NOTHING if value is None else f"{plain(value * 100)}%".replace("-", MINUS)

@@ -106,6 +106,12 @@ def test_days_on_the_axis_are_local_midnights_also_over_a_dst_change():
     assert all(at.astimezone(zone).hour == 0 for at, _ in ticks)
 
 
+def test_eight_weeks_have_a_label_each_the_last_one_too():
+    first = datetime(2026, 10, 5, tzinfo=UTC)
+    ticks = scales.time_ticks(first, first + timedelta(days=49), ZoneInfo("UTC"))
+    assert [ticks[0][1], ticks[-1][1], len(ticks)] == ["5 Oct", "23 Nov", 8]
+
+
 @given(
     st.datetimes(
         min_value=datetime.fromisoformat("2001-01-01"),
@@ -118,6 +124,6 @@ def test_days_on_the_axis_are_local_midnights_also_over_a_dst_change():
 def test_time_ticks_are_few_ascending_and_within_the_span(first, seconds, zone):
     last = first + timedelta(seconds=seconds)
     ticks = [at for at, _ in scales.time_ticks(first, last, ZoneInfo(zone))]
-    assert len(ticks) <= 7
+    assert len(ticks) <= 8
     assert ticks == sorted(ticks)
     assert all(first <= at <= last for at in ticks)

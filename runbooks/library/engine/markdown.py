@@ -29,6 +29,7 @@ ATTRIBUTES: dict[str, set[str]] = {
     "th": {"scope"},
     "td": set(),
 }
+CLASSES = {"pre": {"action"}}
 SCHEMES = {"https", "http", "mailto"}
 OTHER_FILE = re.compile(r"(?:\.{0,2}/)*(?:[A-Za-z0-9_%.-]+/)*([a-z0-9][a-z0-9-]*)\.md(#.*)?")
 OWN_ID = re.compile(r"[ \t]*\{#([a-z0-9][a-z0-9-]{0,59})\}[ \t]*$")
@@ -41,6 +42,12 @@ class Renderer(RendererHTML):
         token = tokens[idx]
         words = self.renderInlineAsText(token.children or [], options, env) or "picture"
         return f'<a href="{escapeHtml(str(token.attrs.get("src", "")))}">{escapeHtml(words)}</a>'
+
+    def fence(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """An action is marked, so that a page can say that a button does this."""
+        if tokens[idx].info.strip() != "action":
+            return super().fence(tokens, idx, options, env)
+        return f'<pre class="action"><code>{escapeHtml(tokens[idx].content)}</code></pre>\n'
 
 
 def _make() -> MarkdownIt:
@@ -63,6 +70,7 @@ def to_html(tokens: Tokens, *, ids: Mapping[int, str], title_line: int | None = 
         html,
         tags=ELEMENTS,
         attributes=ATTRIBUTES,
+        allowed_classes=CLASSES,
         url_schemes=SCHEMES,
         link_rel="noopener noreferrer",
         strip_comments=True,
