@@ -20,16 +20,32 @@ __all__ = [
     "decrypt",
     "decrypt_many",
     "encrypt",
+    "encrypt_many",
     "list_unrotated",
     "rewrap",
     "shred",
 ]
+
+AT_ONCE = 500  # SQLite takes so many parameters and more
 
 
 def encrypt(subject: str, plaintext: bytes) -> bytes:
     """Close bytes under the subject's data key, which is made when there is none (or none any more)."""
     key = _living(subject) or _make(subject)
     return engine.seal(plaintext, data_key=_opened(key), key_id=key.pk, subject=subject)
+
+
+def encrypt_many(pairs: Sequence[tuple[str, bytes]]) -> list[bytes]:
+    """The same for many (subject, plaintext), in order; all new subjects get their keys in one statement a piece."""
+    subjects = sorted({subject for subject, _ in pairs})
+    keys: dict[str, SubjectKey] = {}
+    for start in range(0, len(subjects), AT_ONCE):
+        keys |= _living_or_made(subjects[start : start + AT_ONCE])
+    opened = {subject: _opened(key) for subject, key in keys.items()}
+    return [
+        engine.seal(plaintext, data_key=opened[subject], key_id=keys[subject].pk, subject=subject)
+        for subject, plaintext in pairs
+    ]
 
 
 def decrypt(subject: str, ciphertext: bytes) -> bytes:
@@ -104,11 +120,27 @@ def _living(subject: str) -> SubjectKey | None:
     return SubjectKey.objects.filter(subject=subject, shredded_at=None).first()
 
 
-def _make(subject: str) -> SubjectKey:
-    """A new data key; when another process was first, theirs."""
+def _living_or_made(subjects: Sequence[str]) -> dict[str, SubjectKey]:
+    living = SubjectKey.objects.filter(shredded_at=None, subject__in=subjects)
+    found = {key.subject: key for key in living}
+    missing = [_fresh(subject) for subject in subjects if subject not in found]
+    if missing:
+        # Where another process was first, its key is the one.
+        SubjectKey.objects.bulk_create(missing, ignore_conflicts=True)
+        found = {key.subject: key for key in living.all()}
+    return found
+
+
+def _fresh(subject: str) -> SubjectKey:
     first = wrapping_keys()[0]
     key = SubjectKey(subject=subject, wrapped_by=first.fingerprint)
     key.wrapped = engine.wrap(engine.new_data_key(), by=first, key_id=key.pk, subject=subject)
+    return key
+
+
+def _make(subject: str) -> SubjectKey:
+    """A new data key; when another process was first, theirs."""
+    key = _fresh(subject)
     try:
         with transaction.atomic():
             key.save(force_insert=True)

@@ -1,6 +1,7 @@
 """What the room keeps: targets and the queue of what failed, plans, runbooks and what was done by them."""
 
 from runbooks.models.executions import Execution, ExecutionStep
+from runbooks.models.facts import ReplayFact
 from runbooks.models.items import Attempt, Delivered, Lane, Payload, Release, ReplayItem
 from runbooks.models.library import (
     Runbook,
@@ -26,6 +27,7 @@ __all__ = [
     "PlanItem",
     "Release",
     "Proposal",
+    "ReplayFact",
     "ReplayItem",
     "ReplayPlan",
     "ReplayTarget",

@@ -98,10 +98,11 @@ def _note_health(target: ReplayTarget, results: Sequence[Outcome], now: datetime
     health = TargetHealth.objects.select_for_update().get(pk=target.pk)
     breaker = breaker_of(health)
     for outcome in told:
-        breaker = breaker.failed(now) if outcome.target_failed else breaker.answered()
-        if outcome.target_failed:
+        failed = outcomes.blames_target(outcome, health.last_success_at, now)
+        breaker = breaker.failed(now) if failed else breaker.answered()
+        if failed:
             health.last_failure_at, health.last_error = now, _error(outcome)
-        else:
+        elif not outcome.target_failed:
             health.last_success_at = now
     write_breaker(health, breaker)
     health.save(update_fields=["last_failure_at", "last_error", "last_success_at"])

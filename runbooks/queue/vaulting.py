@@ -1,6 +1,7 @@
 """Payloads in and out of the vault: each is closed under the key of the person or record it speaks of."""
 
 import hashlib
+from collections.abc import Sequence
 
 from opsportal.vault import operations as vault
 from runbooks.models import Payload, ReplayItem
@@ -14,6 +15,11 @@ def subject_for(record_key: str, external_id: str, item_id: object) -> str:
 
 def close(subject: str, body: bytes) -> bytes:
     return vault.encrypt(subject, body)
+
+
+def close_many(pairs: Sequence[tuple[str, bytes]]) -> list[bytes]:
+    """The same for many, in order: a statement or two for all of them."""
+    return vault.encrypt_many(pairs)
 
 
 def open_payload(item: ReplayItem, revision: int | None = None) -> bytes:

@@ -1,11 +1,20 @@
-"""Nothing waits unseen: who answers for it hears when the queue of a target grows, and when what is in it gets old."""
+"""Nothing waits unseen: facts that the queue of a target grows, that it gets old, that the same fails again and again.
 
-from collections.abc import Iterable
+A room above claims them; of what nobody claims within the grace whoever answers for the target hears.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Count, Min, Q
 
+from opsportal.audit import operations as audit
+from opsportal.audit.engine import Actor
+from opsportal.facts.audit import draft
+from opsportal.facts.operations import resolve_fact
 from opsportal.identity.models import Person
 from opsportal.identity.queries import people_with_role
 from opsportal.identity.roles import Role
@@ -13,15 +22,20 @@ from opsportal.notify.engine import Notice
 from opsportal.notify.operations import tell_many
 from opsportal.sweeps.registry import SweepResult
 from opsportal.web import words
-from runbooks.models import ReplayItem, ReplayTarget
-from runbooks.states import UNDECIDED
+from runbooks.models import ReplayFact, ReplayItem, ReplayTarget
+from runbooks.models.facts import ReplayFactKind
+from runbooks.queue.queries import POISON_AT
+from runbooks.states import UNDECIDED, ItemState
 from runbooks.targets.queries import team_of
 
 TOPIC = "replay"
+CLOCKWORK = Actor.system("replay")
+GRACE = timedelta(minutes=5)
 # Growth: so many in an hour, and more than in the day before it. Age: what takes a person waits this long for one.
 MOST_IN_AN_HOUR = 10
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OLD_AFTER = timedelta(hours=4)
+OVER = "It is so no longer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +56,27 @@ class Standing:
         return self.oldest_at is not None and now - self.oldest_at >= OLD_AFTER
 
 
+@transaction.atomic
 def watch(now: datetime) -> SweepResult:
-    """Tell about growth once an hour and about age once a day, as long as it goes on."""
+    """Report growth once an hour, age and poison once a day, as long as they go on; settle what is over."""
     standings = _standings(now)
-    notices = [notice for one in standings for notice in _notices(one, now)]
-    return SweepResult(examined=len(standings), fired=tell_many(notices, now) if notices else 0)
+    found = [fact for one in standings for fact in _facts(one, now)] + _poisoned(now)
+    before = set(ReplayFact.objects.filter(key__in=[fact.key for fact in found]).values_list("key", flat=True))
+    fresh = [fact for fact in found if fact.key not in before]
+    ReplayFact.objects.bulk_create(fresh, ignore_conflicts=True)
+    _settle({fact.episode for fact in found}, now)
+    return SweepResult(examined=len(standings), fired=len(fresh))
+
+
+def tell(facts: Sequence[ReplayFact], now: datetime) -> int:
+    """The owner of the automation; where nobody owns it, the ops leads: somebody always hears."""
+    hearers = {fact.pk: _answer_for(fact.target) for fact in facts}
+    audit.record_many(
+        draft(fact, "unclaimed", actor=CLOCKWORK, at=now, people=", ".join(str(one) for one in hearers[fact.pk]))
+        for fact in facts
+    )
+    tell_many([_notice(fact, person) for fact in facts for person in hearers[fact.pk]], now)
+    return len(facts)
 
 
 def _standings(now: datetime) -> list[Standing]:
@@ -61,7 +91,7 @@ def _standings(now: datetime) -> list[Standing]:
         day_before=Count("pk", filter=before),
     )
     by_key = {row["target"]: row for row in counted}
-    targets = ReplayTarget.objects.filter(pk__in=by_key).select_related("automation__owner", "automation__team", "team")
+    targets = ReplayTarget.objects.filter(pk__in=by_key).select_related("automation__team", "team")
     return [
         Standing(target, row["undecided"], row["oldest"], row["last_hour"], row["day_before"])
         for target in targets
@@ -69,34 +99,87 @@ def _standings(now: datetime) -> list[Standing]:
     ]
 
 
-def _notices(standing: Standing, now: datetime) -> Iterable[Notice]:
+def _facts(standing: Standing, now: datetime) -> Iterable[ReplayFact]:
     target = standing.target
     if standing.grows:
-        title = f"{standing.last_hour} payloads for {target} failed within an hour"
-        body = f"In the day before there were {standing.day_before}."
-        yield from _to_all(target, title, body, f"growth:{now:%Y%m%d%H}")
+        yield _fact(
+            ReplayFactKind.GROWTH,
+            target,
+            "",
+            f"{now:%Y%m%d%H}",
+            f"{standing.last_hour} payloads for {target} failed within an hour",
+            f"In the day before there were {standing.day_before}.",
+            now,
+        )
     if standing.is_old(now):
         age = words.duration((now - (standing.oldest_at or now)).total_seconds())
         verb = "waits" if standing.undecided == 1 else "wait"
-        title = f"{words.count(standing.undecided, 'payload')} for {target} {verb} for a person"
-        body = f"The oldest has waited {age}. Let it go, or decide that it has arrived or is not wanted."
-        yield from _to_all(target, title, body, f"age:{now:%Y%m%d}")
-
-
-def _to_all(target: ReplayTarget, title: str, body: str, what: str) -> Iterable[Notice]:
-    """To the owner of the automation; where nobody owns it, to the ops leads: somebody always hears."""
-    team = team_of(target)
-    for person in _answer_for(target):
-        yield Notice(
-            person=person,
-            topic=TOPIC,
-            title=title,
-            body=body,
-            url=f"/replay/?target={target.slug}&state=open",
-            key=f"replay:{target.slug}:{what}:{person.pk}",
-            trace_id="",
-            team=team.slug if team else "",
+        yield _fact(
+            ReplayFactKind.AGE,
+            target,
+            "",
+            f"{now:%Y%m%d}",
+            f"{words.count(standing.undecided, 'payload')} for {target} {verb} for a person",
+            f"The oldest has waited {age}. Let it go, or decide that it has arrived or is not wanted.",
+            now,
         )
+
+
+def _poisoned(now: datetime) -> list[ReplayFact]:
+    """Groups that were given up for the same reason: sending them again changes nothing before the cause is found."""
+    dead = ReplayItem.objects.filter(state=ItemState.DEAD, finished_at=None).order_by()
+    groups = dead.values("target", "automation", "error_class").annotate(count=Count("pk"))
+    found = list(groups.filter(count__gte=POISON_AT))
+    targets = ReplayTarget.objects.select_related("automation__team", "team").in_bulk({row["target"] for row in found})
+    return [
+        _fact(
+            ReplayFactKind.POISON,
+            targets[row["target"]],
+            hashlib.sha256(f"{row['automation']} {row['error_class']}".encode()).hexdigest()[:12],
+            f"{now:%Y%m%d}",
+            f"{row['count']} payloads for {targets[row['target']]} were given up for the same reason",
+            f"{row['error_class'] or 'No class of error was named'}. Find the cause before you send them again.",
+            now,
+        )
+        for row in found
+    ]
+
+
+def _fact(
+    kind: ReplayFactKind, target: ReplayTarget, what: str, period: str, sentence: str, advice: str, now: datetime
+) -> ReplayFact:
+    episode, team = f"{kind}:{target.slug}:{what}", team_of(target)
+    return ReplayFact(
+        key=f"{episode}:{period}",
+        kind=kind.value,
+        episode=episode,
+        target=target,
+        team=team.slug if team else "",
+        sentence=sentence[:240],
+        advice=advice[:240],
+        occurred_at=now,
+        noticed_at=now,
+        grace_until=now + GRACE,
+    )
+
+
+def _settle(going_on: Collection[str], now: datetime) -> None:
+    over = ReplayFact.objects.filter(resolved_at=None).exclude(episode__in=going_on)
+    for fact in over.select_related(*ReplayFact.NAMED):
+        resolve_fact(fact, resolution=OVER, actor=CLOCKWORK, now=now)
+
+
+def _notice(fact: ReplayFact, person: Person) -> Notice:
+    return Notice(
+        person=person,
+        topic=TOPIC,
+        title=fact.sentence,
+        body=fact.advice,
+        url=f"/replay/?target={fact.target.slug}&state=open",
+        key=f"replay:{fact.key}:{person.pk}",
+        trace_id="",
+        team=fact.team,
+    )
 
 
 def _answer_for(target: ReplayTarget) -> list[Person]:

@@ -6,11 +6,14 @@ def register() -> None:
     from datetime import timedelta
 
     from opsportal.approvals import registry as approvals
-    from opsportal.audit import addresses, sentences
+    from opsportal.audit import addresses, erasers, sentences
     from opsportal.catalog import registry as catalog
+    from opsportal.facts import registry as facts
     from opsportal.sweeps import registry as sweeps
     from opsportal.web import navigation
-    from runbooks.queue import dispatch, queries, upkeep, watching
+    from runbooks.models import ReplayFact
+    from runbooks.models.facts import ReplayFactKind
+    from runbooks.queue import dispatch, operations, queries, upkeep, watching
     from runbooks.queue.audit import SENTENCES
     from runbooks.queue.operations import releasing
 
@@ -21,7 +24,9 @@ def register() -> None:
         "Services", "Replay", "replay:list", order=55, scope="replay:read", count=queries.list_undecided
     )
     catalog.register_dead_letters(queries.count_undecided_of, "/replay/?automation={slug}&state=undecided")
+    erasers.register("replay", operations.erase_subject)
+    facts.register(ReplayFact, kinds=ReplayFactKind, tell=watching.tell)
     sweeps.register("replay", dispatch.sweep, every=timedelta(seconds=5))
     sweeps.register("housekeeping", upkeep.remove_payloads, every=timedelta(minutes=10))
     sweeps.register("housekeeping", upkeep.mend, every=timedelta(minutes=10))
-    sweeps.register("housekeeping", watching.watch, every=timedelta(minutes=10))
+    sweeps.register("facts", watching.watch, every=timedelta(minutes=5))

@@ -186,6 +186,28 @@ def test_an_open_breaker_burns_no_attempts_and_one_probe_closes_it(receiver: Htt
     assert TargetHealth.objects.get().opened_at is None
 
 
+def test_404_is_of_the_record_where_the_target_took_another_payload_lately(receiver: HttpReceiver) -> None:
+    receiver.answer(200)
+    receiver.always(404)
+    target = make_target(receiver.url)
+    let_go(store(target, *["lead-1"] * 12))
+    dispatch.drain(NOW, seconds=20)
+    assert Counter(states(target).values()) == {"delivered": 1, "dead": 1, "pending": 10}
+    let_go(store(target, *[f"lead-{number}" for number in range(2, 14)]))
+    dispatch.drain(NOW, seconds=20)
+    assert len(receiver.requests) == 14
+    assert TargetHealth.objects.get().opened_at is None
+
+
+def test_404_is_of_the_address_where_nothing_was_ever_taken(receiver: HttpReceiver) -> None:
+    receiver.always(404)
+    target = make_target(receiver.url)
+    let_go(store(target, *[f"lead-{number}" for number in range(40)]))
+    dispatch.drain(NOW, seconds=20)
+    assert TargetHealth.objects.get().opened_at is not None
+    assert len(receiver.requests) <= 5 + dispatch.PER_TARGET  # those in flight when it opened
+
+
 def test_a_slow_worker_whose_lease_was_taken_over_changes_nothing(receiver: HttpReceiver) -> None:
     target = make_target(receiver.url, idempotent=True)
     (item,) = store(target, "lead-1")

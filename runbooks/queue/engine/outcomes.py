@@ -16,6 +16,9 @@ LONGEST_ASKED_PAUSE = timedelta(hours=24)
 GATEWAY_GAVE_UP = frozenset({502, 504})
 # About the door, not about the payload: wrong credentials, a wrong address, too much, down.
 ABOUT_THE_TARGET = frozenset({401, 403, 404, 405, 407, 410, 429})
+# Of the address or of the record that the body names: whoever took a payload lately is there.
+MAY_BE_THE_RECORD = frozenset({404})
+LATELY = timedelta(days=1)
 TRY_AGAIN = frozenset({401, 403, 407, 408, 423, 425, 429})
 
 
@@ -75,6 +78,13 @@ def judge(
         failed = status >= 500 or status in ABOUT_THE_TARGET
         return Outcome(Kind.LATER, word, status, answer, pause, target_failed=failed)
     return Outcome(Kind.NEVER, word, status, answer, target_failed=status in ABOUT_THE_TARGET)
+
+
+def blames_target(outcome: Outcome, last_success_at: datetime | None, now: datetime) -> bool:
+    """Whether an outcome counts against the target's breaker."""
+    if outcome.status in MAY_BE_THE_RECORD and last_success_at is not None:
+        return now - last_success_at > LATELY
+    return outcome.target_failed
 
 
 def _says_duplicate(headers: dict[str, str]) -> bool:

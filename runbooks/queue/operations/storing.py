@@ -168,12 +168,14 @@ def _item(new: NewItem, place: Place, digest: str, now: datetime) -> ReplayItem:
 
 def _add(target: ReplayTarget, adding: Sequence[tuple[NewItem, Place, ReplayItem]], now: datetime) -> None:
     places = lanes.take_places(target, [new.record_key for new, _, _ in adding])
-    payloads = []
-    for (new, _, item), (lane, sequence) in zip(adding, places, strict=True):
+    for (_, _, item), (lane, sequence) in zip(adding, places, strict=True):
         item.lane, item.sequence = lane, sequence
-        subject = vaulting.subject_for(new.record_key, new.external_id, item.pk)
-        sealed = vaulting.close(subject, new.body)
-        payloads.append(Payload(item=item, subject=subject, sealed=sealed, sha256=item.sha256, created_at=now))
+    subjects = [vaulting.subject_for(new.record_key, new.external_id, item.pk) for new, _, item in adding]
+    closed = vaulting.close_many([(subject, new.body) for subject, (new, _, _) in zip(subjects, adding, strict=True)])
+    payloads = [
+        Payload(item=item, subject=subject, sealed=sealed, sha256=item.sha256, created_at=now)
+        for (_, _, item), subject, sealed in zip(adding, subjects, closed, strict=True)
+    ]
     ReplayItem.objects.bulk_create([item for _, _, item in adding], batch_size=500)
     Payload.objects.bulk_create(payloads, batch_size=500)
     if target.superseding:
