@@ -15,7 +15,7 @@ from opsportal.workbench.demo import cast, company, failures, payloads, receiver
 from opsportal.workbench.demo.failures import Failures
 from opsportal.workbench.demo.home import Home, free_port
 from opsportal.workbench.demo.receiver import Receiver
-from runbooks.models import ReplayItem, ReplayTarget
+from runbooks.models import ReplayItem, ReplayPlan, ReplayTarget
 from runbooks.queue import queries
 from runbooks.targets.queries import fare_of, get_target
 
@@ -74,6 +74,14 @@ def test_no_payload_of_a_p0_left_without_a_second_person_and_one_request_waits(p
     assert sent.exists()
     assert not sent.filter(release__approval=None).exists()
     assert Approval.objects.filter(kind="replay_resend", state="pending").count() == 1
+
+
+def test_one_plan_has_arrived_after_its_canary_and_one_waits_for_a_second_person(people):
+    states = {plan.target.slug: plan for plan in ReplayPlan.objects.select_related("target")}
+    done, waiting = states[payloads.CRM_LEADS], states[payloads.CRM_DEALS]
+    assert (done.state, done.canary_passed_label) == ("completed", "Priya Nair")
+    assert done.item_count == 10
+    assert (waiting.state, waiting.item_count) == ("awaiting_approval", 5)
 
 
 def test_the_trail_says_who_did_what(people):

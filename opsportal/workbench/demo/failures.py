@@ -14,10 +14,12 @@ from opsportal.workbench.demo import payloads, receiver
 from opsportal.workbench.demo.cast import RING, SETUP, Cast
 from opsportal.workbench.demo.payloads import Payloads, Raw
 from opsportal.workbench.demo.telemetry import HABITS
-from runbooks.models import ReplayItem, ReplayTarget
+from runbooks.models import ReplayItem, ReplayPlan, ReplayTarget
+from runbooks.plans import operations as replay
+from runbooks.plans.sweep import advance
 from runbooks.queue import dispatch, intake, reading
 from runbooks.queue import operations as queue
-from runbooks.states import ItemState
+from runbooks.states import ItemState, PlanState
 from runbooks.targets import operations as targets
 
 Act = Callable[[datetime], None]
@@ -69,6 +71,7 @@ class Failures:
         self._soon(26 * HOUR, self._leave_in_doubt)
         self._soon(5 * HOUR, self._close_the_warehouse)
         self._soon(50 * MINUTE, self._fail_of_late)
+        self._soon(45 * MINUTE, self._ask_for_another_stage)
 
     def _soon(self, before: timedelta, act: Act) -> None:
         """So long before the end; in a short history as early as there are targets."""
@@ -105,9 +108,58 @@ class Failures:
 
         def release(later: datetime) -> None:
             targets.switch_backup(target, on=False, reason="The limit was reset", actor=marta, now=later)
-            self._send(items, "The limit was reset", by="priya", now=later)
+            if later < self.end - 7 * DAY:
+                self._replay_as_a_plan(target, now, later)
+            else:
+                self._send(items, "The limit was reset", by="priya", now=later)
 
         self._after(now, 41 * MINUTE, release)
+
+    # --- plans ---
+
+    def _replay_as_a_plan(self, target: ReplayTarget, since: datetime, now: datetime) -> None:
+        """Two go first and are looked at, then the rest."""
+        chosen = {"error_type": payloads.LIMITED[0], "from": since, "to": now}
+        values = {"reason": "The limit was reset", "selection": chosen, "canary_count": 2}
+        plan = self._draw_up(target, values, now=now + 4 * MINUTE)
+
+        def start(at: datetime) -> None:
+            approval = self._start(plan, at).approval
+            if approval is not None:
+                self._after(at, 6 * MINUTE, lambda later: agree(self.cast, approval, now=later))
+                self._after(at, 8 * MINUTE, lambda later: void(self._start(plan, later)))
+
+        def go_on(at: datetime) -> None:
+            advance(at)
+            dispatch.drain(at)
+            fresh = ReplayPlan.objects.get(pk=plan.pk)
+            if fresh.state == PlanState.PAUSED:
+                reason = "Both have an owner in the CRM"
+                replay.resume_plan(fresh, reason=reason, actor=self.cast.actor("priya"), now=at)
+
+        self._after(now, 5 * MINUTE, start)
+        for minutes in (14, 15, 16, 18, 19, 20, 22, 25):
+            self._after(now, minutes * MINUTE, go_on)
+
+    def _ask_for_another_stage(self, now: datetime) -> None:
+        """What was refused for its stage gets the stage of today; a second person is asked."""
+        target = ReplayTarget.objects.get(slug=payloads.CRM_DEALS)
+        values = {
+            "reason": "Sales renamed the stage; the CRM knows it as Contract sent",
+            "selection": {"error_type": payloads.UNKNOWN_STAGE[0], "state": ItemState.DEAD.value},
+            "transform": [{"op": "set", "field": "stage", "value": "Contract sent"}],
+            "canary_count": 1,
+        }
+        self._start(self._draw_up(target, values, now=now), now)
+
+    def _start(self, plan: ReplayPlan, now: datetime) -> ReplayPlan:
+        return replay.start_plan(plan, person=self.cast.people["priya"], actor=self.cast.actor("priya"), now=now)
+
+    def _draw_up(self, target: ReplayTarget, values: dict[str, Any], *, now: datetime) -> ReplayPlan:
+        """A plan of the analyst's, after its dry run."""
+        person, actor = self.cast.people["priya"], self.cast.actor("priya")
+        plan = replay.create_plan(target, values=values, person=person, actor=actor, now=now)
+        return replay.freeze_plan(plan, principal=person, actor=actor, now=now)
 
     # --- a stage that the CRM does not know ---
 
