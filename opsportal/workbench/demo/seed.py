@@ -76,6 +76,7 @@ def fill() -> dict[str, object]:
     from opsportal.workbench.demo.history import History
     from opsportal.workbench.demo.promises import Services
     from opsportal.workbench.demo.receiver import Receiver
+    from opsportal.workbench.demo.upkeep import Upkeep
 
     began, now = time.monotonic(), clock.now()
     say("Preparing the tables.")
@@ -86,6 +87,7 @@ def fill() -> dict[str, object]:
     cast.note_absences(people, now=now)
     history = History(people, firm, start=start, end=now, seed=SEED)
     Services(people, start=start, end=now, seed=SEED).plan(history.at)
+    Upkeep(people, start=start, end=now).plan(history.at)
     Guides(people, start=start, end=now).plan(history.at)
     port = receiver_port()
     Failures(people, start=start, end=now, seed=SEED, port=port).plan(history.at)
