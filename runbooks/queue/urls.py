@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from runbooks.queue import views
+from runbooks.queue import inbound, views
 from runbooks.targets import views as targets
 
 pages = [
@@ -14,4 +14,11 @@ pages = [
     path("targets/<slug:slug>/edit/", targets.edit, name="target-edit"),
     path("targets/<slug:slug>/<slug:name>/", targets.act, name="target-act"),
 ]
-urlpatterns = [path("replay/", include((pages, "replay")))]
+programs = [
+    path("n8n-replay/payload/", inbound.n8n_payload, name="n8n-payload-by-header"),
+    path("n8n-replay/<str:key>/payload/", inbound.n8n_payload, name="n8n-payload"),
+]
+urlpatterns = [
+    path("replay/", include((pages, "replay"))),
+    path("integrations/", include((programs, "replay-inbound"))),
+]

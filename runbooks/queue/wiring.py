@@ -9,12 +9,14 @@ def register() -> None:
     from opsportal.audit import addresses, erasers, sentences
     from opsportal.catalog import registry as catalog
     from opsportal.facts import registry as facts
+    from opsportal.integrations import registry as integrations
     from opsportal.sweeps import registry as sweeps
     from opsportal.web import navigation
     from runbooks.models import ReplayFact
     from runbooks.models.facts import ReplayFactKind
     from runbooks.queue import dispatch, operations, queries, upkeep, watching
     from runbooks.queue.audit import SENTENCES
+    from runbooks.queue.inbound import KIND as N8N
     from runbooks.queue.operations import releasing
 
     sentences.register(SENTENCES)
@@ -24,6 +26,9 @@ def register() -> None:
         "Services", "Replay", "replay:list", order=55, scope="replay:read", count=queries.list_undecided
     )
     catalog.register_dead_letters(queries.count_undecided_of, "/replay/?automation={slug}&state=undecided")
+    integrations.register_kind(
+        N8N, label="n8n failed payloads", path="/integrations/n8n-replay/{key}/payload/", signed=False
+    )
     erasers.register("replay", operations.erase_subject)
     facts.register(ReplayFact, kinds=ReplayFactKind, tell=watching.tell)
     sweeps.register("replay", dispatch.sweep, every=timedelta(seconds=5))

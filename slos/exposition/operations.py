@@ -13,7 +13,7 @@ from opsportal.audit.engine import Actor, Draft, Subject
 from opsportal.catalog.models import Automation
 from opsportal.integrations import operations as integrations
 from opsportal.integrations.models import Integration
-from slos.exposition import queries
+from opsportal.integrations.workflows import find_automation
 from slos.exposition.n8n import Failure, read_failure
 from slos.models import Run, UnmatchedReport
 from slos.runs.intake import read_run
@@ -40,7 +40,7 @@ def record_failure(integration: Integration, payload: Any, now: datetime) -> Rep
     """Take what an error workflow sends. Raises InvalidInput for what is no such thing."""
     failure = read_failure(payload, now)
     integrations.note_seen(integration, now=now)
-    automation = queries.find_automation(integration, failure.workflow_id, failure.workflow_name)
+    automation = find_automation(integration, failure.workflow_id, failure.workflow_name)
     if automation is None:
         _keep(integration, failure, now)
         return Reported(UNMATCHED, "", failure.workflow_name or failure.workflow_id, failure.run["run_id"])
