@@ -42,7 +42,7 @@ def n8n_payload(request: HttpRequest, key: str = "") -> HttpResponse:
     recorded = operations.record_item(
         new=read_item({**said, **failed.item}),
         targets=ReplayTarget.objects.filter(teams),
-        automations=Automation.objects.filter(pk=automation.pk if automation else None),
+        automations=Automation.objects.filter(pk__in=[automation.pk] if automation else []),
         now=now,
     )
     integrations.note_seen(integration, now=now)
