@@ -41,6 +41,14 @@ def masked_body(body: bytes) -> Any:
         return mask(body[:MAX_SHOWN].decode("utf-8", "replace"))
 
 
+def laid_out(body: bytes) -> str:
+    """A payload in clear as one reads it: JSON line by line, anything else as it came."""
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace")
+
+
 def _masked(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         return {mask(str(key)): _masked(inner, str(key)) for key, inner in value.items()}

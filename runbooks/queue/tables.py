@@ -5,6 +5,7 @@ from django.db.models import Q, QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from opsportal import clock
 from opsportal.web import filters, tables
 from opsportal.web.templatetags import ui
 from runbooks.models import ReplayItem
@@ -54,7 +55,8 @@ class ItemTable(tables.Table):
         """Whatever waits for a target that is left alone is not late: it goes when the target answers."""
         if health_of(record.target).opened_at is not None:
             return format_html('<span class="muted">{}</span>', "when its target answers")
-        return ui.due_html(record.due_at)
+        is_due = record.due_at is not None and record.due_at <= clock.now()
+        return format_html("{}", "now") if is_due else ui.when_html(record.due_at)
 
 
 class ItemFilter(filters.FilterSet):

@@ -23,6 +23,7 @@ from runbooks.models.items import Release
 from runbooks.queue import authority, operations, queries, reading, words
 from runbooks.queue.tables import ItemFilter, ItemTable
 from runbooks.states import TRANSITIONS, WORDS, ItemState
+from runbooks.targets.queries import health_of
 
 DECISIONS = {
     "mark-delivered": (operations.mark_delivered, "It counts as delivered; the next payload of its record goes on."),
@@ -70,7 +71,7 @@ def decide(request: HttpRequest, pk: UUID, name: str) -> str | Done:
         done = operations.resend_items([found], reason=reason, actor=actor_of(request), person=person, now=now)
         if isinstance(done, Release):
             return "Let go: it is sent as soon as its record and the rate of its target let it."
-        return Done("A second person decides about this first.", reverse("approvals:detail", args=[done.pk]), "warn")
+        return Done("A second person decides about this first.", reverse("approvals:approval", args=[done.pk]), "warn")
     if name not in DECISIONS:
         raise NotFound("unknown_act", "There is no such action.")
     operation, sentence = DECISIONS[name]
@@ -91,7 +92,7 @@ def unmask(request: HttpRequest, pk: UUID) -> HttpResponse:
     except DomainError as error:
         say(request, Done(error.message, tone="bad"))
         return _page(request, found, status=422)
-    return _page(request, found, clear=body.decode("utf-8", "replace"))
+    return _page(request, found, clear=reading.laid_out(body))
 
 
 def _page(request: HttpRequest, found: ReplayItem, *, clear: str = "", status: int = 200) -> HttpResponse:
@@ -103,6 +104,8 @@ def _page(request: HttpRequest, found: ReplayItem, *, clear: str = "", status: i
         "tone": words.TONES[state],
         "sentence": queries.why_it_waits(found, now),
         "figures": _figures(found),
+        "is_due": found.due_at is not None and found.due_at <= now,
+        "is_left_alone": health_of(found.target).opened_at is not None,
         "attempts": [(one, words.outcome(one.outcome)) for one in queries.list_attempts(found)[:50]],
         "ledger": [(one, words.HOW[one.how]) for one in queries.ledger_of(found)],
         "in_front": [(one, WORDS[ItemState(one.state)]) for one in queries.in_front(found)[:SHOWN_IN_FRONT]],
@@ -126,11 +129,16 @@ def _acts(found: ReplayItem) -> list[tuple[str, str, str]]:
         acts.append(("resend", "Send it again", meaning))
     if ItemState.DELIVERED in moves:
         acts.append(("mark-delivered", "It has arrived", "Nothing is sent; its record goes on."))
-    if ItemState.SUPERSEDED in moves:
+    if ItemState.SUPERSEDED in moves and _has_newer(found):
         acts.append(("supersede", "A newer one counts", "Nothing is sent; a newer payload of its record is there."))
     if ItemState.DISCARDED in moves:
         acts.append(("discard", "Discard it", "Nothing is sent, ever; its record goes on."))
     return acts
+
+
+def _has_newer(found: ReplayItem) -> bool:
+    """Whether a newer payload of its record could take its place; for a P0 none ever does."""
+    return found.lane is not None and found.sequence < found.lane.last_sequence and not authority.is_critical(found)
 
 
 def _figures(found: ReplayItem) -> list[tuple[str, Any]]:

@@ -84,6 +84,33 @@ def test_deciding_takes_a_reason_and_lets_the_next_one_stand_first(lead: Client)
     assert ReplayItem.objects.get(pk=second.pk).due_at is not None
 
 
+def test_sending_what_belongs_to_a_p0_again_asks_a_second_person_and_leads_there(lead: Client) -> None:
+    automation = make_automation("lead-router", tier="P0")
+    (item,) = store(make_target(slug="crm", automation=automation), "a")
+    assert "a second person says yes first" in lead.get(f"/replay/items/{item.pk}/").content.decode()
+    answer = lead.post(f"/replay/items/{item.pk}/resend/", {"reason": "the limit was reset"}, follow=True)
+    assert answer.redirect_chain[-1][0].startswith("/approvals/")
+    assert "Send 1 payload" in answer.content.decode()
+    assert ReplayItem.objects.get().state == "held"
+
+
+def test_giving_way_to_a_newer_payload_is_offered_where_there_is_one(lead: Client) -> None:
+    older, newer = store(make_target(slug="crm"), "a", "a")
+    assert "A newer one counts" in lead.get(f"/replay/items/{older.pk}/").content.decode()
+    assert "A newer one counts" not in lead.get(f"/replay/items/{newer.pk}/").content.decode()
+
+
+def test_what_waits_for_a_target_that_is_left_alone_is_not_called_late(lead: Client) -> None:
+    target = make_target(slug="crm")
+    (item,) = store(target, "a")
+    let_go([item])
+    assert ">now<" in lead.get("/replay/").content.decode()
+    later = NOW + timedelta(days=9000)
+    TargetHealth.objects.filter(pk=target.pk).update(failures=5, opened_at=NOW, probe_at=later)
+    for address in ("/replay/", f"/replay/items/{item.pk}/"):
+        assert "when its target answers" in lead.get(address).content.decode()
+
+
 def test_a_payload_is_read_in_clear_by_few_with_a_reason(lead: Client) -> None:
     (item,) = store(make_target(slug="crm"), "a", payload={"name": "Ann"})
     address = f"/replay/items/{item.pk}/unmask/"
