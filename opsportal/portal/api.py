@@ -22,7 +22,7 @@ class StepSerializer(serializers.Serializer):
 
     at = DateTimeField()
     began_at = DateTimeField(allow_null=True)
-    kind = drf.ChoiceField(choices=["audit", "message", "event", "delivery", "run"])
+    kind = drf.ChoiceField(choices=["audit", "message", "event", "delivery", "run", "runbook"])
     name = drf.CharField()
     sentence = drf.CharField()
     actor = drf.CharField()

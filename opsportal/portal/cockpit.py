@@ -15,6 +15,8 @@ from opsportal.identity.models import Person
 from opsportal.notify.models import Message
 from opsportal.notify.queries import count_unread, list_messages
 from opsportal.web import words
+from runbooks.remediation.queries import Need as RunbookNeed
+from runbooks.remediation.queries import list_needs
 from slos.facts import address_of
 from slos.models import Fact
 
@@ -145,11 +147,12 @@ def cockpit_of(person: Person, now: datetime) -> Cockpit:
         owned_count, late_count = mine.order_by().aggregate(all=Count("pk"), late=late).values()
     may_act = person.allows("handoffs:write")
     approvals = [_approval(one) for one in list_to_decide(person, now)]
-    needs = sorted([*(_handoff(one, now, may_act) for one in owned), *approvals], key=_by_deadline)
+    runbooks = [_runbook(one) for one in list_needs(person, now)]
+    needs = sorted([*(_handoff(one, now, may_act) for one in owned), *approvals, *runbooks], key=_by_deadline)
     unread = list(list_messages(person).filter(read_at=None).prefetch_related(None)[: SHOWN_BESIDE + 1])
     return Cockpit(
         needs=needs[:SHOWN],
-        need_count=owned_count + len(approvals),
+        need_count=owned_count + len(approvals) + len(runbooks),
         late_count=late_count,
         approval_count=len(approvals),
         unread_count=len(unread) if len(unread) <= SHOWN_BESIDE else count_unread(person, now),
@@ -178,6 +181,10 @@ def _handoff(one: Handoff, now: datetime, may_act: bool) -> Need:
 def _approval(one: Approval) -> Need:
     url = reverse("approvals:approval", args=[one.pk])
     return Need(one.title, url, one.consequence, one.expires_at, "Decide", url, is_late=False)
+
+
+def _runbook(one: RunbookNeed) -> Need:
+    return Need(one.title, one.url, one.note, one.deadline, one.button, one.url, is_late=False)
 
 
 def _coming(person: Person, now: datetime) -> HandoffQuerySet:

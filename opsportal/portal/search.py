@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -18,6 +18,9 @@ from opsportal.catalog.models import Automation
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person
 from opsportal.identity.queries import visible_team_slugs
+from runbooks.library.queries import list_runbooks
+from runbooks.models import RunbookLink, RunbookRevision
+from runbooks.states import RevisionState
 from slos.heartbeats.queries import list_heartbeats
 from slos.objectives.queries import list_slos
 from slos.runs.queries import list_runs
@@ -129,8 +132,25 @@ def _heartbeats(principal: Principal, text: str) -> Group:
     return Group("Heartbeats", hits)
 
 
+def _runbooks(principal: Principal, text: str) -> Group:
+    """By name, by what they are for, and by the words of what is published."""
+    if not principal.allows("runbooks:read"):
+        return Group("Runbooks", [])
+    about = RunbookLink.objects.filter(slug__icontains=text)
+    said = RunbookRevision.objects.filter(state=RevisionState.PUBLISHED, text__icontains=text)
+    named = Q(title__icontains=text) | Q(slug__icontains=text)
+    rows = list_runbooks(principal).prefetch_related(None).filter(retired_at=None)
+    exact = Case(When(named, then=0), default=1)
+    found = rows.filter(named | Q(pk__in=about.values("runbook")) | Q(pk__in=said.values("runbook")))
+    hits = [
+        Hit(one.title, one.get_absolute_url(), one.kind, "" if one.published_number else "draft")
+        for one in found.order_by(exact, "title", "slug")[:SHOWN]
+    ]
+    return Group("Runbooks", hits)
+
+
 SOURCES: tuple[Callable[[Principal, str], Group], ...] = (
-    *(_traces, _handoffs, _rules, _automations),
+    *(_traces, _handoffs, _rules, _automations, _runbooks),
     *(_slos, _heartbeats, _runs, _people),
 )
 

@@ -21,6 +21,12 @@ from opsportal.identity.queries import person_of, visible_team_slugs
 from opsportal.notify import queries as notify
 from opsportal.notify.models import Delivery, Message, PublishedEvent
 from opsportal.notify.states import DeliveryState
+from runbooks.executions import pages as gone_through
+from runbooks.executions.queries import list_executions
+from runbooks.models import Execution
+from runbooks.remediation import pages as proposed
+from runbooks.remediation.queries import list_proposals
+from runbooks.states import ExecutionState, ProposalState
 from slos.models import Run
 from slos.runs.queries import find_runs_with_trace
 from slos.states import RunStatus
@@ -47,7 +53,8 @@ class Step:
     """One thing that happened. `at` is when it was over, `began_at` when it began where it took some time: `seconds`.
     `gap_seconds` is the time since the step before.
 
-    `kind`: audit, message, event, delivery or run. `url` leads to the record it is about, `source_url` to its entry.
+    `kind`: audit, message, event, delivery, run or runbook. `url` leads to the record it is about, `source_url` to
+    its entry.
     """
 
     at: datetime
@@ -132,7 +139,37 @@ def _ran(principal: Principal | None, trace_id: str, handoffs: Sequence[Handoff]
     return (_run(run) for run in find_runs_with_trace(trace_id, principal)[: LIMIT + 1])
 
 
-SOURCES: tuple[Callable[[Principal | None, str, Sequence[Handoff]], Iterable[Step]], ...] = (_decisions, _told, _ran)
+def _gone_through(principal: Principal | None, trace_id: str, handoffs: Sequence[Handoff]) -> Iterable[Step]:
+    """Runbooks that facts proposed, and those that people went through."""
+    if principal is None or not principal.allows("runbooks:read"):
+        return
+    for proposal in list_proposals(principal).filter(trace_id=trace_id)[: LIMIT + 1]:
+        tone, told = proposed.TONES[ProposalState(proposal.state)][1], f"{proposal.runbook} was proposed."
+        url = proposal.get_absolute_url()
+        yield Step(proposal.proposed_at, "runbook", "runbook.proposed", tone, told, proposal.decided_label, url)
+    for execution in list_executions(principal).filter(trace_id=trace_id)[: LIMIT + 1]:
+        yield _execution(execution)
+
+
+def _execution(execution: Execution) -> Step:
+    word, tone = gone_through.STATES[ExecutionState(execution.state)]
+    outcome = f": {execution.outcome}" if execution.outcome else ""
+    return Step(
+        at=execution.finished_at or execution.started_at,
+        kind="runbook",
+        name=f"execution.{execution.state}",
+        tone=tone,
+        sentence=f"Going through {execution.runbook} is {word}{outcome}.".replace("..", "."),
+        actor=execution.started_label,
+        url=execution.get_absolute_url(),
+        began_at=execution.started_at,
+        seconds=execution.seconds,
+    )
+
+
+SOURCES: tuple[Callable[[Principal | None, str, Sequence[Handoff]], Iterable[Step]], ...] = (
+    *(_decisions, _told, _ran, _gone_through),
+)
 
 
 def _run(run: Run) -> Step:

@@ -80,9 +80,11 @@ MOVES = {
 }
 
 
-def offered(request: HttpRequest, runbook: Runbook, draft: RunbookRevision | None) -> list[tuple[str, str]]:
+def offered(
+    request: HttpRequest, runbook: Runbook, draft: RunbookRevision | None, published: RunbookRevision | None
+) -> list[tuple[str, str]]:
     """The moves this person has now, as (name, label)."""
-    return [(name, MOVES[name].label) for name in MOVES if _may(request, runbook, draft, name)]
+    return [(name, MOVES[name].label) for name in MOVES if _may(request, runbook, draft, name, published)]
 
 
 @scope_required(queries.READ)
@@ -109,7 +111,13 @@ def move(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return form_page(request, runbook, form, context)
 
 
-def _may(request: HttpRequest, runbook: Runbook, draft: RunbookRevision | None, name: str) -> bool:
+def _may(
+    request: HttpRequest,
+    runbook: Runbook,
+    draft: RunbookRevision | None,
+    name: str,
+    published: RunbookRevision | None = None,
+) -> bool:
     principal = principal_of(request)
     if not isinstance(principal, Person) or not queries.may_write(principal, runbook):
         return False
@@ -125,7 +133,7 @@ def _may(request: HttpRequest, runbook: Runbook, draft: RunbookRevision | None, 
         return draft.state == DRAFT
     if name == "return":
         return draft.state == REVIEW
-    return queries.may_publish(principal, draft, standing_for(draft))
+    return queries.may_publish(principal, draft, standing_for(draft, published=published))
 
 
 def _person(request: HttpRequest) -> Person:

@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
+from opsportal.approvals.models import Approval
 from opsportal.catalog.models import Automation, Tier
 from opsportal.errors import Forbidden, NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
+from runbooks.library import registry
 from runbooks.library.engine.identity import Known
 from runbooks.models.library import (
     Runbook,
@@ -43,7 +45,7 @@ class Standing:
 def list_runbooks(principal: Principal | None) -> RunbookQuerySet:
     """What this person or token may see. Who cannot write sees what has been published."""
     rows = Runbook.objects.visible_to(principal).select_related("team", "derived_from").prefetch_related("links")
-    rows = rows.annotate(open_reports=Count("reports", filter=Q(reports__resolved_at=None)))
+    rows = registry.with_beside(rows.annotate(open_reports=Count("reports", filter=Q(reports__resolved_at=None))))
     if principal is None or principal.allows(WRITE):
         return rows
     owned = Automation.objects.filter(Q(owner=_key(principal)) | Q(backup_owner=_key(principal))).values("slug")
@@ -77,6 +79,18 @@ def get_open(runbook: Runbook) -> RunbookRevision | None:
     """The draft, or what is in review."""
     rows = runbook.revisions.select_related("runbook", "author", "review_asked_by")
     return rows.filter(state__in=OPEN_REVISIONS).first()
+
+
+def get_counting(runbook: Runbook, at: datetime) -> tuple[RunbookRevision | None, RunbookRevision | None]:
+    """The published revision and the open one, by one statement; the open one with the `approval_id` that waits."""
+    rows = runbook.revisions.select_related("author", "published_by", "review_asked_by")
+    asked = Approval.objects.pending(at).filter(subject_type="runbook", subject_id=OuterRef("runbook__slug"))
+    rows = rows.filter(state__in=[RevisionState.PUBLISHED, *OPEN_REVISIONS])
+    found = {one.state: one for one in rows.annotate(approval_id=Subquery(asked.values("pk")[:1]))}
+    for one in found.values():
+        one.runbook = runbook
+    published = found.pop(RevisionState.PUBLISHED, None)
+    return published, next(iter(found.values()), None)
 
 
 def get_newest(runbook: Runbook) -> RunbookRevision:
@@ -120,6 +134,19 @@ def standing_of(slugs: Iterable[str]) -> Standing:
     """The automations of these slugs, with the people who answer for them."""
     rows = Automation.objects.filter(slug__in=list(slugs)).select_related("owner", "backup_owner", "team")
     return Standing(tuple(rows.order_by("tier", "name")))
+
+
+def standing_about(runbook: Runbook, slugs: Iterable[str] | None = None) -> Standing:
+    """The same for one runbook, read once: what the row has asked for already is not asked again. Without slugs those
+    that it is linked to.
+    """
+    wanted = list(dict.fromkeys(automation_slugs(runbook) if slugs is None else slugs))
+    known: dict[str, Automation | None] = runbook.__dict__.setdefault("_automations", {})
+    if missing := [slug for slug in wanted if slug not in known]:
+        known.update(dict.fromkeys(missing))
+        known.update({one.slug: one for one in standing_of(missing).automations})
+    found = [one for one in (known[slug] for slug in wanted) if one is not None]
+    return Standing(tuple(sorted(found, key=lambda one: (one.tier, one.name))))
 
 
 def automation_slugs(runbook: Runbook) -> list[str]:
@@ -232,7 +259,7 @@ def may_retire(person: Person, runbook: Runbook) -> bool:
     """An ops lead; of what is no P0 also the owner of all its automations."""
     if not person.is_active or Role.OPS_LEAD in person.roles:
         return person.is_active
-    about = standing_of(automation_slugs(runbook))
+    about = standing_about(runbook)
     return about.tier not in ("", Tier.P0) and all(
         person.pk in (one.owner_id, one.backup_owner_id) for one in about.automations
     )
@@ -247,8 +274,7 @@ def authors_since_published(revision: RunbookRevision) -> set[int]:
 
 
 def _owns_any(person: Person, runbook: Runbook) -> bool:
-    rows = Automation.objects.filter(slug__in=automation_slugs(runbook))
-    return rows.filter(Q(owner=person) | Q(backup_owner=person)).exists()
+    return any(person.pk in (one.owner_id, one.backup_owner_id) for one in standing_about(runbook).automations)
 
 
 def _key(principal: Principal) -> int | None:

@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 
 from handoffs.views.access import found, may
 from opsportal import clock
-from opsportal.approvals import queries as approvals
 from opsportal.errors import DomainError
 from opsportal.identity.actors import actor_of, principal_of
 from opsportal.identity.permissions import scope_required
@@ -61,13 +60,14 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
     """One runbook: whether it can be relied on, its text, what people found out."""
     now, runbook = clock.now(), runbook_of(request, slug)
-    revision = queries.get_shown(runbook)
+    published, latest = queries.get_counting(runbook, now)
+    revision = published or latest or queries.get_newest(runbook)
     text, steps = document.read(revision.text), queries.list_steps(revision)
-    reports = queries.list_reports(runbook)
+    reports = queries.list_reports(runbook) if runbook.open_reports else []  # type: ignore[attr-defined]
     badge, tone = pages.verdict(runbook, now)
     may_write = queries.may_write(principal_of(request), runbook)
-    draft = queries.get_open(runbook) if may_write else None
-    moves = offered(request, runbook, draft)
+    draft = latest if may_write else None
+    moves = offered(request, runbook, draft, published)
     context = {
         "runbook": runbook,
         "revision": revision,
@@ -79,11 +79,10 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "steps": steps,
         "reports": reports,
         "draft": draft,
-        "waiting": approvals.list_waiting("runbook", runbook.slug, now) if draft else (),
-        "automations": queries.standing_of(queries.automation_slugs(runbook)).automations,
+        "automations": queries.standing_about(runbook).automations,
         "links": [(link, LINK_PAGES.get(RunbookLink.Kind(link.kind), "")) for link in runbook.links.all()],
         "validations": runbook.validations.select_related("person", "revision")[:5],
-        "derived": runbook.derived.filter(retired_at=None),
+        "derived": runbook.derived.filter(retired_at=None) if runbook.kind == Runbook.Kind.PLAYBOOK else (),
         "moved_on": _moved_on(runbook),
         "may_write": may_write,
         "moves": moves,

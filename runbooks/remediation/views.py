@@ -24,7 +24,6 @@ from runbooks.remediation import operations, pages, queries
 from runbooks.remediation.filters import ProposalFilterSet
 from runbooks.remediation.forms import DeclineForm, StartForm
 from runbooks.remediation.tables import ProposalTable
-from runbooks.states import ProposalState
 
 NOT = "decline_%s"  # both forms ask for a reason
 FORBIDDEN = "Analysts, ops leads and the automation's owner start it."
@@ -84,10 +83,10 @@ def decline(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def offer(request: HttpRequest, runbook: Runbook) -> list[tuple[str, str]]:
-    """The button on a runbook's page, while one of it waits."""
-    now = clock.now()
-    waiting = runbook.proposals.filter(state=ProposalState.WAITING, expires_at__gt=now).order_by("expires_at").first()
-    return [(waiting.get_absolute_url(), "Proposed: look at it")] if waiting is not None else []
+    """The button on a runbook's page, while one of it waits; it was read with the runbook."""
+    pk, until = getattr(runbook, "proposal_id", None), getattr(runbook, "proposal_until", None)
+    is_open = pk is not None and until is not None and until > clock.now()
+    return [(f"/runbooks/proposals/{pk}/", "Proposed: look at it")] if is_open else []
 
 
 def panel(request: HttpRequest, automation: Any, now: datetime) -> dict[str, Any] | None:

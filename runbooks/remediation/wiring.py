@@ -14,6 +14,7 @@ def register() -> None:
 
     sentences.register(SENTENCES)
     library.register_offer(views.offer)
+    library.register_beside(queries.with_proposal)
     catalog.register_beside(queries.with_waiting)
     catalog.register_panel("proposals", "runbooks/proposals_panel.html", views.panel, order=1)
     sweeps.register("facts", sweep.sweep_proposals, every=timedelta(seconds=30))

@@ -119,14 +119,16 @@ def restore_runbook(runbook: Runbook, *, reason: str = "", actor: Actor, now: da
     return runbook
 
 
-def standing_for(revision: RunbookRevision, found: Document | None = None) -> Standing:
+def standing_for(
+    revision: RunbookRevision, found: Document | None = None, published: RunbookRevision | None = None
+) -> Standing:
     """What publishing decides about: the automations of this text and of the published one. Taking a link out of the
     text does not take its tier away.
     """
     found = found or document.read(revision.text)
-    published = queries.get_published(revision.runbook)
+    published = published or queries.get_published(revision.runbook)
     before = naming.named_automations(document.read(published.text)) if published else []
-    return queries.standing_of([*naming.named_automations(found), *before])
+    return queries.standing_about(revision.runbook, [*naming.named_automations(found), *before])
 
 
 def _check_ready(found: Document) -> None:
