@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Q, prefetch_related_objects
+from django.db.models import Count, Q, Window, prefetch_related_objects
 from django.urls import reverse
 
 from handoffs.models import Handoff, HandoffQuerySet
@@ -13,7 +14,7 @@ from opsportal.approvals.models import Approval
 from opsportal.approvals.queries import list_to_decide
 from opsportal.identity.models import Person
 from opsportal.notify.models import Message
-from opsportal.notify.queries import count_unread, list_messages
+from opsportal.notify.queries import list_messages
 from opsportal.web import words
 from runbooks.remediation.queries import Need as RunbookNeed
 from runbooks.remediation.queries import list_needs
@@ -140,26 +141,26 @@ def cockpit_of(person: Person, now: datetime) -> Cockpit:
     """Assemble the page by a handful of short statements."""
     prefetch_related_objects([person], "groups")  # every source asks for the roles
     mine = list_needing(person, now).exclude(state=HandoffState.PAUSED).prefetch_related(None)
-    owned = list(mine[: SHOWN + 1])
-    owned_count, late_count = len(owned), sum(_is_late(one, now) for one in owned)
-    if owned_count > SHOWN:
-        late = Count("pk", filter=Q(missed_from__lte=now))
-        owned_count, late_count = mine.order_by().aggregate(all=Count("pk"), late=late).values()
+    # Counted in the statement that reads the first of them: the page has a dozen statements.
+    late = Window(Count("pk", filter=Q(missed_from__lte=now)))
+    owned: list[Any] = list(mine.annotate(in_all=Window(Count("pk")), late_in_all=late)[:SHOWN])
+    owned_count, late_count = (owned[0].in_all, owned[0].late_in_all) if owned else (0, 0)
     may_act = person.allows("handoffs:write")
     approvals = [_approval(one) for one in list_to_decide(person, now)]
     runbooks = [_runbook(one) for one in list_needs(person, now)]
     needs = sorted([*(_handoff(one, now, may_act) for one in owned), *approvals, *runbooks], key=_by_deadline)
-    unread = list(list_messages(person).filter(read_at=None).prefetch_related(None)[: SHOWN_BESIDE + 1])
+    messages = list_messages(person).filter(read_at=None).prefetch_related(None)
+    unread: list[Any] = list(messages.annotate(in_all=Window(Count("pk")))[:SHOWN_BESIDE])
     return Cockpit(
         needs=needs[:SHOWN],
         need_count=owned_count + len(approvals) + len(runbooks),
         late_count=late_count,
         approval_count=len(approvals),
-        unread_count=len(unread) if len(unread) <= SHOWN_BESIDE else count_unread(person, now),
+        unread_count=unread[0].in_all if unread else 0,
         counts=count_for(person, now),
         late_elsewhere=_beside(list_late(person, now).exclude(owner=person)),
         coming=_beside(_coming(person, now)),
-        unread=unread[:SHOWN_BESIDE],
+        unread=unread,
         wrong=_wrong(person),
         now=now,
     )

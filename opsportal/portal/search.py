@@ -26,6 +26,7 @@ from slos.objectives.queries import list_slos
 from slos.runs.queries import list_runs
 
 SHORTEST, LONGEST, SHOWN = 2, 200, 8
+SHORTEST_ID = 6  # what is shorter is no id, and is not looked up as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def find(principal: Principal | None, text: str) -> list[Group]:
 def _handoffs(principal: Principal, text: str) -> Group:
     key, rows = _uuid(text), list_handoffs(principal).prefetch_related(None)
     exact = Q(trace_id=text) | Q(pk=key) if key else Q(trace_id=text)  # both are indexed; what follows reads the table
-    found = list(rows.filter(exact)[: SHOWN + 1])
+    found = list(rows.filter(exact)[: SHOWN + 1]) if len(text) >= SHORTEST_ID else []
     found = found or list(rows.filter(Q(external_ref=text) | Q(subject__icontains=text))[: SHOWN + 1])
     more = f"{reverse('handoffs:list')}?{urlencode({'q': text})}" if len(found) > SHOWN else ""
     return Group("Handoffs", [_handoff(one) for one in found[:SHOWN]], more)
@@ -91,7 +92,7 @@ def _people(principal: Principal, text: str) -> Group:
 
 
 def _traces(principal: Principal, text: str) -> Group:
-    if not trace.is_valid(text) or len(text) < 6:
+    if not trace.is_valid(text) or len(text) < SHORTEST_ID:
         return Group("Traces", [])
     may_read = principal.allows("audit:read")
     known = may_read and entries_with_trace(text, teams=visible_team_slugs(principal)).order_by().exists()
