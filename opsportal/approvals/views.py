@@ -17,6 +17,7 @@ from opsportal.approvals import operations, queries, registry
 from opsportal.approvals.engine import rows_of
 from opsportal.approvals.forms import DecisionForm
 from opsportal.approvals.models import Approval
+from opsportal.approvals.sessions import REAUTHENTICATED, proved_at
 from opsportal.approvals.states import Risk, State
 from opsportal.approvals.tables import RISK_TONES, STATE_TONES, ApprovalFilter, ApprovalTable
 from opsportal.audit import addresses
@@ -28,8 +29,6 @@ from opsportal.identity.operations import record_failed_sign_in
 from opsportal.web.actions import Done, say
 from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
-
-REAUTHENTICATED = "reauthenticated_at"
 
 
 def approval_list(request: HttpRequest) -> HttpResponseBase:
@@ -64,7 +63,7 @@ def approval_page(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         approval = queries.get_approval(approval_id, person)
     except NotFound as error:
         raise Http404(error.message) from error
-    form = DecisionForm(request.POST or None, asks_password=approval.needs_password(_since(request), now))
+    form = DecisionForm(request.POST or None, asks_password=approval.needs_password(proved_at(request), now))
     if request.method == "POST" and form.is_valid():
         done = _decide(request, approval, person, form, now)
         if done is not None:
@@ -90,7 +89,7 @@ def _decide(request: HttpRequest, approval: Approval, person: Person, form: Deci
             operations.refuse(approval.pk, person=person, now=now, reason=reason)
             return Done("Refused.")
         decided = operations.approve(
-            approval.pk, person=person, now=now, authenticated_at=_since(request), reason=reason
+            approval.pk, person=person, now=now, authenticated_at=proved_at(request), reason=reason
         )
     except Forbidden as error:
         if error.code != "reauthentication_required":
@@ -115,12 +114,6 @@ def _reauthenticate(request: HttpRequest, person: Person, form: DecisionForm, no
     record_failed_sign_in(person.get_username(), address=client_address(request), now=now)
     form.add_error("password", "That is not your password.")
     return False
-
-
-def _since(request: HttpRequest) -> datetime | None:
-    """When this session's person last proved who they are."""
-    proofs = [request.session[name] for name in ("began_at", REAUTHENTICATED) if request.session.get(name)]
-    return max((datetime.fromisoformat(proof) for proof in proofs), default=None)
 
 
 def _page(

@@ -32,7 +32,7 @@ def may_decide(person: Person, approval: Approval) -> bool:
 
 def look(approval: Approval, now: datetime) -> Outlook:
     """How it stands now. A plan that went another way voids it."""
-    plan = queries.list_plans(approval.requested_by).filter(pk=approval.shown["plan"]).first()
+    plan = queries.every_plan().filter(pk=approval.shown["plan"]).first()
     if plan is None or plan.state != PlanState.AWAITING_APPROVAL or plan.approval_id != approval.pk:
         return Outlook(CHANGED, holds=False)
     if content_of(plan) != approval.shown:

@@ -6,9 +6,10 @@ Only a transformation looks into the payloads themselves: what it makes of each 
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Value, Window
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Value, Window
 from django.db.models.functions import RowNumber
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -33,6 +34,7 @@ FINDINGS = {
     transform.NO_FIELD: "It has not the fields that the transformation names.",
     transform.TOO_LONG: "Transformed, it is too long.",
 }
+_ANY = Q()
 _UNDECIDED = sorted(one.value for one in UNDECIDED)
 
 _INSERT = """
@@ -133,22 +135,36 @@ def bodies(rows: QuerySet[PlanItem]) -> Iterator[tuple[PlanItem, bytes | None]]:
 
 def _mark_behind(plan: ReplayPlan) -> None:
     """What stands behind a payload of its record that waits for a person and does not go with the plan."""
-    going = PlanItem.objects.filter(plan=plan, finding="", item=OuterRef("pk"))
-    front = ReplayItem.objects.filter(
-        lane=OuterRef("item__lane"), sequence__lt=OuterRef("item__sequence"), state__in=_UNDECIDED, finished_at=None
-    )
-    waiting = front.filter(~Exists(going))
-    PlanItem.objects.filter(Exists(waiting), plan=plan, finding="", item__lane__isnull=False).update(is_behind=True)
+    rows = PlanItem.objects.filter(plan=plan, finding="")
+    first = first_undecided(plan.target_id, ~Exists(rows.filter(item=OuterRef("pk"))))
+    if not first:
+        return
+    places = rows.exclude(item__lane=None).values_list("pk", "item__lane_id", "item__sequence")
+    behind = [pk for pk, lane, sequence in places if sequence > first.get(lane, sequence)]
+    for start in range(0, len(behind), CHUNK):
+        PlanItem.objects.filter(pk__in=behind[start : start + CHUNK]).update(is_behind=True)
+
+
+def first_undecided(target_id: int, which: Any = _ANY) -> dict[int | None, int]:
+    """Of each record of a target, where the first payload stands that waits for a person."""
+    rows = ReplayItem.objects.filter(which, target=target_id, state__in=_UNDECIDED, finished_at=None)
+    return dict(rows.exclude(lane=None).order_by().values_list("lane").annotate(first=Min("sequence")))
 
 
 def _mark_canary(plan: ReplayPlan) -> None:
     """The first rows of as many keys: the heads, so that none waits for a follower of another."""
-    if not plan.canary_count:
-        return
-    rows = PlanItem.objects.filter(plan=plan, finding="", is_behind=False)
-    before = rows.filter(item__lane=OuterRef("item__lane"), position__lt=OuterRef("position"))
-    heads = rows.filter(Q(item__lane=None) | ~Exists(before)).order_by("position").values_list("pk", flat=True)
-    PlanItem.objects.filter(pk__in=list(heads[: plan.canary_count])).update(is_canary=True)
+    rows = PlanItem.objects.filter(plan=plan, finding="", is_behind=False).order_by("position")
+    heads: list[int] = []
+    seen: set[int | None] = set()
+    if plan.canary_count:
+        for pk, lane in rows.values_list("pk", "item__lane_id").iterator(chunk_size=CHUNK):
+            if lane not in seen:
+                heads.append(pk)
+                seen.update({lane} - {None})
+            if len(heads) >= plan.canary_count:
+                break
+    for start in range(0, len(heads), CHUNK):
+        PlanItem.objects.filter(pk__in=heads[start : start + CHUNK]).update(is_canary=True)
 
 
 def _sum_up(plan: ReplayPlan, left_out: dict[str, int]) -> None:

@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
 from runbooks.models import Attempt, Delivered, PlanItem, Release, ReplayItem, ReplayPlan
+from runbooks.plans import freezing
 from runbooks.plans.engine.course import Progress
 from runbooks.queue.engine import flow
 from runbooks.queue.operations.releasing import FREE_PER_HOUR, HOUR
@@ -45,10 +46,13 @@ ACCEPTED = Q(status__gte=200, status__lt=300) | Q(outcome="already there")
 
 def list_plans(principal: Principal | None) -> QuerySet[ReplayPlan]:
     """What `principal` may see, with what a row names."""
-    rows = ReplayPlan.objects.visible_to(principal)
-    return rows.select_related(
-        "target__automation__team", "target__team", "target__health", "requested_by", "approval", "release"
-    )
+    return every_plan().filter(pk__in=ReplayPlan.objects.visible_to(principal))
+
+
+def every_plan() -> QuerySet[ReplayPlan]:
+    """All of them, for the portal itself: commands, and what stands in an approval."""
+    related = ("target__automation__team", "target__team", "target__health", "requested_by", "approval", "release")
+    return ReplayPlan.objects.select_related(*related)
 
 
 def get_plan(plan_id: UUID | str, principal: Principal | None) -> ReplayPlan:
@@ -86,16 +90,17 @@ def progress_of(plan: ReplayPlan, *, of_canary: bool = False) -> Progress:
         counts[kind] = counts.get(kind, 0) + gone
         kept = "to_go" if state in _UNDECIDED and not is_overtaken else "decided"
         counts[kept] = counts.get(kept, 0) + count - gone
-    blocked = _blocked(rows) if counts.get("moving") else 0
+    # As long as some are to go, nothing depends on what is blocked.
+    blocked = _blocked(plan, rows) if counts.get("moving") and not counts.get("to_go") else 0
     counts["moving"] = counts.get("moving", 0) - blocked
     return Progress(blocked=blocked, **counts)
 
 
-def _blocked(rows: QuerySet[PlanItem]) -> int:
-    """Let go, and behind a payload of their record that waits for a person."""
-    front = ReplayItem.objects.filter(
-        lane=OuterRef("item__lane"), sequence__lt=OuterRef("item__sequence"), state__in=_UNDECIDED, finished_at=None
-    )
+def _blocked(plan: ReplayPlan, rows: QuerySet[PlanItem]) -> int:
+    """How many were let go, and stand behind a payload of their record that waits for a person."""
+    first = freezing.first_undecided(plan.target_id)
+    if not first:
+        return 0
     waiting = rows.filter(
         let_go_at__isnull=False,
         is_overtaken=False,
@@ -103,7 +108,8 @@ def _blocked(rows: QuerySet[PlanItem]) -> int:
         item__due_at=None,
         item__lane__isnull=False,
     )
-    return waiting.filter(Exists(front)).count()
+    places = waiting.values_list("item__lane_id", "item__sequence")
+    return sum(sequence > first.get(lane, sequence) for lane, sequence in places)
 
 
 def needs_second_person(plan: ReplayPlan, requester: str, now: datetime) -> bool:

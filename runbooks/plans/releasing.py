@@ -9,9 +9,9 @@ from opsportal.audit.engine import Actor
 from runbooks.models import Payload, PlanItem, ReplayItem, ReplayPlan
 from runbooks.plans import freezing, queries
 from runbooks.plans.engine import transform
-from runbooks.queue import lanes, vaulting
+from runbooks.queue import authority, lanes, vaulting
 from runbooks.queue import operations as queue
-from runbooks.states import UNDECIDED
+from runbooks.states import UNDECIDED, ItemState
 
 CHUNK = 500
 _UNDECIDED = sorted(one.value for one in UNDECIDED)
@@ -45,6 +45,15 @@ def let_some_go(plan: ReplayPlan, *, limit: int, actor: Actor, now: datetime) ->
     count = queue.let_go(plan.release, [row.item_id for row in ready], actor=actor, now=now)
     PlanItem.objects.filter(pk__in=[row.pk for row in ready]).update(let_go_at=now)
     return count
+
+
+def let_in_flight_go(plan: ReplayPlan) -> None:
+    """What was in flight when the plan was paused, and still is, may be tried again like the rest."""
+    for item in ReplayItem.objects.filter(release=plan.release_id, state=ItemState.LEASED, authority=""):
+        if plan.release is not None:
+            ReplayItem.objects.filter(pk=item.pk, state=ItemState.LEASED).update(
+                authority=authority.seal(item, plan.release)
+            )
 
 
 def _is_ready(row: PlanItem, item: ReplayItem, plan: ReplayPlan) -> bool:

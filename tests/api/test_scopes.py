@@ -28,6 +28,7 @@ from tests.factories.notify import make_subscription
 from tests.factories.objectives import make_slo
 from tests.factories.policy import burn_days, published, sweep
 from tests.factories.policy import make_slo as make_judged_slo
+from tests.factories.plans import make_frozen
 from tests.factories.replay import make_target, store
 from tests.factories.runs import make_run
 
@@ -37,6 +38,7 @@ PEOPLE_ONLY = {
     "/api/v1/automations/{slug}/tier/",
     "/api/v1/freezes/{id}/acknowledge/",
     "/api/v1/freezes/{id}/override/",
+    "/api/v1/replay/plans/{id}/approve/",
     "/api/v1/slos/propose/",
 }
 LAST_DAY = date(2026, 7, 5)
@@ -118,11 +120,13 @@ def keys(settings: Any) -> dict[str, dict[str, Any]]:
 
 def replay_keys() -> dict[str, Any]:
     target = make_target()
-    return {"slug": target.slug, "id": store(target, "lead-1")[0].pk}
+    item = store(target, "lead-1")[0]
+    return {"slug": target.slug, "id": item.pk, "plan": make_frozen(target).pk}
 
 
 def ask_for(operation: Operation, keys: dict[str, dict[str, Any]], scopes: list[str]) -> Any:
     named = operation.path.replace("releases/{row}", "releases/{release}")  # both are called rows of an automation
+    named = named.replace("replay/plans/{id}", "replay/plans/{plan}")
     path = named.format(**keys.get(operation.path.split("/")[3], {}))
     body = api.encoded(operation.sample)
     return api.caller(*scopes).send(operation.method, path, body, Content_Type=operation.media_type)

@@ -17,8 +17,9 @@ from opsportal.identity.roles import Role
 from opsportal.vault import operations as vault
 from runbooks.models import Delivered, Payload, PlanItem, ReplayItem, ReplayPlan
 from runbooks.plans import operations, queries, sweep
-from runbooks.queue import dispatch
+from runbooks.queue import claims, dispatch, recording
 from runbooks.queue import operations as queue
+from runbooks.queue.engine.outcomes import Kind, Outcome
 from tests.factories.catalog import make_automation
 from tests.factories.identity import NOW, SETUP, make_person
 from tests.factories.plans import approve, fetched, make_frozen, make_plan, run, start
@@ -393,3 +394,21 @@ def test_changing_a_plan_thaws_it(lead: Person) -> None:
     assert (plan.state, plan.item_count, plan.items.count(), plan.requested_by) == ("draft", 0, 0, lead)
     with pytest.raises(Conflict):
         start(plan)
+
+
+def test_what_was_in_flight_when_it_was_cancelled_is_not_tried_again(receiver: HttpReceiver) -> None:
+    target = make_target(receiver.url)
+    (item,) = store(target, "a")
+    for end, tries in (("cancel_plan", 1), ("pause_plan", 3)):
+        plan = start(make_frozen(target))
+        sweep.advance(NOW)
+        (claimed,) = claims.claim(target, limit=1, now=NOW + timedelta(hours=tries))
+        plan = getattr(operations, end)(plan, reason="enough", actor=SETUP, now=NOW)
+        recording.record(target, [(claimed, Outcome(Kind.LATER, "HTTP 503", 503))], NOW)
+        if end == "pause_plan":
+            plan = operations.resume_plan(plan, actor=SETUP, now=NOW + timedelta(hours=4))
+            assert run(plan, now=NOW + timedelta(hours=4)).state == "completed"
+        else:
+            dispatch.drain(NOW + timedelta(hours=2))
+            assert (receiver.requests, states(target)[str(item.pk)]) == ([], "held")
+    assert len(receiver.requests) == 1

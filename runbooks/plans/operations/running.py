@@ -118,6 +118,8 @@ def resume_plan(plan: ReplayPlan, *, actor: Actor, now: datetime, reason: str = 
         canary = queries.progress_of(fresh, of_canary=True)
         if not canary.to_go and not canary.moving:
             fresh.canary_passed_at, fresh.canary_passed_label = now, actor.label[:150]
+    _hold_back(fresh, "What had failed meanwhile goes anew.", actor, now)
+    releasing.let_in_flight_go(fresh)
     fresh.paced_from, fresh.paced_count = now, _let_go_count(fresh)
     moving.move(fresh, PlanState.RUNNING, "resumed", actor=actor, now=now, reason=reason)
     return fresh

@@ -182,10 +182,13 @@ def let_go(release: Release, item_ids: Iterable[UUID], *, actor: Actor, now: dat
 
 @transaction.atomic
 def hold_back(release: Release, *, reason: str, actor: Actor, now: datetime) -> int:
-    """Hold what a release let go and what has not left yet; answers how many. What is in flight ends by itself."""
+    """Hold what a release let go and what has not left yet; answers how many. What is in flight ends by itself, and is
+    not tried again.
+    """
     waiting = ReplayItem.objects.filter(release=release, state__in=[ItemState.PENDING, ItemState.FAILED])
     lanes.lock_of(waiting)
     count = waiting.update(state=ItemState.HELD, due_at=None, authority="")
+    ReplayItem.objects.filter(release=release, state=ItemState.LEASED).update(authority="")
     if count:
         team = team_of(release.target)
         slug = team.slug if team else ""
