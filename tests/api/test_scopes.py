@@ -26,9 +26,9 @@ from tests.factories.heartbeats import make_heartbeat
 from tests.factories.identity import NOW, SETUP, make_person, make_team
 from tests.factories.notify import make_subscription
 from tests.factories.objectives import make_slo
+from tests.factories.plans import make_frozen
 from tests.factories.policy import burn_days, published, sweep
 from tests.factories.policy import make_slo as make_judged_slo
-from tests.factories.plans import make_frozen
 from tests.factories.replay import make_target, store
 from tests.factories.runs import make_run
 
