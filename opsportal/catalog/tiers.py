@@ -69,7 +69,8 @@ def propose_tier(
 
 def may_decide(person: Person, approval: Approval) -> bool:
     """Whoever speaks for the side that has not spoken yet."""
-    return _sides(approval.requested_by, person) is not None
+    # Asked on every page of everybody: who speaks for no side needs nobody else looked up.
+    return bool(sides_of(person)) and _sides(approval.requested_by, person) is not None
 
 
 def look(approval: Approval, now: datetime) -> Outlook:

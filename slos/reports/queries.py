@@ -216,16 +216,17 @@ def executive(principal: Principal | None, at: datetime) -> Executive:
         worst=_worst_burn(found),
         states=[one.standing.state for one in _ranked(found)],
         currency=_one_of(set(automations.values())),
-        disruptions=_disruptions(principal, midnight),
+        disruptions=_disruptions(principal, midnight - SPAN, at),
     )
 
 
-def _disruptions(principal: Principal | None, until: datetime) -> tuple[int, int]:
-    span = {"occurred_at__gte": until - 2 * SPAN, "occurred_at__lt": until}
+def _disruptions(principal: Principal | None, since: datetime, at: datetime) -> tuple[int, int]:
+    """Those of today, too: what is down at this moment is not told tomorrow."""
+    span = {"occurred_at__gte": since - SPAN, "occurred_at__lte": at}
     rows = Fact.objects.visible_to(principal).filter(kind__in=DISRUPTIONS, **span)
     told = rows.order_by().aggregate(
-        now=Count("pk", filter=Q(occurred_at__gte=until - SPAN)),
-        before=Count("pk", filter=Q(occurred_at__lt=until - SPAN)),
+        now=Count("pk", filter=Q(occurred_at__gte=since)),
+        before=Count("pk", filter=Q(occurred_at__lt=since)),
     )
     return told["now"], told["before"]
 

@@ -195,7 +195,7 @@ def test_from_what_failed_one_goes_on_to_the_run_its_trace_and_runs_like_it(hous
 
 def test_leadership_reads_how_often_automations_broke_down(house: House):
     now = clock.now()
-    for number, (kind, age) in enumerate([("silence", 2), ("run_stuck", 9), ("burn", 9), ("heartbeat_down", 40)]):
+    for number, (kind, age) in enumerate([("silence", 0), ("run_stuck", 9), ("burn", 9), ("heartbeat_down", 40)]):
         news = News(f"n{number}", FactKind(kind), "Broken.", now - age * DAY, house.automation)
         raise_facts([news], now=now)
     page = signed_in(house.leader).get("/executive/").content.decode()
