@@ -10,6 +10,7 @@ SENTENCES = {
     "replay.payload_read": "{actor} read the payload of the replay item {subject}.",
     "replay.legal_hold": "{actor} put the replay item {subject} under a legal hold.",
     "replay.legal_hold_ended": "{actor} ended the legal hold on the replay item {subject}.",
+    "replay.removed": "{actor} took {subject} out again, which came from the file {extra[file]}.",
     "replay.fact_claimed": "{actor} took up the {extra[kind]} of {subject} as {extra[claimed_by]}.",
     "replay.fact_resolved": "{actor} settled the {extra[kind]} of {subject}: {extra[resolution]}.",
     "replay.fact_unclaimed": "Nobody took up the {extra[kind]} of {subject} in time. Told: {extra[people]}.",

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 
@@ -57,6 +58,7 @@ class NewItem:
     error_class: str
     error_message: str
     failed_at: datetime | None
+    item_id: UUID | None = None  # where the caller has to know it before
 
 
 def read_line(raw: bytes) -> NewItem:

@@ -1,10 +1,12 @@
 from django.urls import include, path
 
+from opsportal.imports import urls as imports
 from runbooks.queue import inbound, views
 from runbooks.targets import views as targets
 
 pages = [
     path("", views.list_view, name="list"),
+    *imports.patterns("replay-items"),
     path("items/<uuid:pk>/", views.item, name="item"),
     path("items/<uuid:pk>/unmask/", views.unmask, name="unmask"),
     path("items/<uuid:pk>/<slug:name>/", views.decide, name="decide"),

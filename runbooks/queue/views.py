@@ -52,6 +52,7 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
             "waiting": waiting,
             "held": waiting.counts.get(ItemState.HELD, 0),
             "groups": queries.groups(principal),
+            "may_request": principal is not None and principal.allows(ACT),
         },
     )
 

@@ -9,6 +9,7 @@ def register() -> None:
     from opsportal.audit import addresses, erasers, sentences
     from opsportal.catalog import registry as catalog
     from opsportal.facts import registry as facts
+    from opsportal.imports import registry as imports
     from opsportal.integrations import registry as integrations
     from opsportal.sweeps import registry as sweeps
     from opsportal.web import navigation
@@ -16,6 +17,7 @@ def register() -> None:
     from runbooks.models.facts import ReplayFactKind
     from runbooks.queue import dispatch, operations, queries, upkeep, watching
     from runbooks.queue.audit import SENTENCES
+    from runbooks.queue.csv_import import KIND
     from runbooks.queue.inbound import KIND as N8N
     from runbooks.queue.operations import releasing
 
@@ -26,6 +28,8 @@ def register() -> None:
         "Services", "Replay", "replay:list", order=55, scope="replay:read", count=queries.list_undecided
     )
     catalog.register_dead_letters(queries.count_undecided_of, "/replay/?automation={slug}&state=undecided")
+    imports.register(KIND)
+    addresses.register("replay-items_import", lambda key: f"/replay/import/{key}/")
     integrations.register_kind(
         N8N, label="n8n failed payloads", path="/integrations/n8n-replay/{key}/payload/", signed=False
     )

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from opsportal import ids
 from opsportal.api.lines import Recorded
 from opsportal.catalog.models import Automation, Tier
 from opsportal.errors import Conflict, InvalidInput
@@ -91,6 +92,18 @@ def _store(
     return [answers[position] for position in range(len(several))]
 
 
+def find_places(
+    several: Sequence[NewItem], targets: QuerySet[ReplayTarget], automations: QuerySet[Automation]
+) -> list[Place]:
+    """Where each would go. Raises InvalidInput, at its field, for the first that has no place."""
+    found = []
+    for place in _places(several, targets, automations):
+        if isinstance(place, Recorded):
+            raise InvalidInput(place.code or "", SENTENCES[place.code or ""], field=place.field or "")
+        found.append(place)
+    return found
+
+
 def _places(
     several: Sequence[NewItem], targets: QuerySet[ReplayTarget], automations: QuerySet[Automation]
 ) -> list[Place | Recorded]:
@@ -150,6 +163,7 @@ def _store_for(group: Sequence[tuple[int, NewItem, Place]], now: datetime) -> di
 
 def _item(new: NewItem, place: Place, digest: str, now: datetime) -> ReplayItem:
     return ReplayItem(
+        id=new.item_id or ids.new_id(),
         target=place.target,
         automation=place.automation,
         external_id=new.external_id,
