@@ -12,6 +12,7 @@ from handoffs.queries import Counts, count_for, list_handoffs, list_late, list_n
 from handoffs.states import HandoffState
 from opsportal.approvals.models import Approval
 from opsportal.approvals.queries import list_to_decide
+from opsportal.catalog.models import Automation
 from opsportal.identity.models import Person
 from opsportal.notify.models import Message
 from opsportal.notify.queries import list_messages
@@ -72,6 +73,7 @@ class Cockpit:
     coming: list[Handoff]
     unread: list[Message]
     wrong: list[Trouble]
+    degraded: list[Automation]
     now: datetime
 
     @property
@@ -162,6 +164,7 @@ def cockpit_of(person: Person, now: datetime) -> Cockpit:
         coming=_beside(_coming(person, now)),
         unread=unread,
         wrong=_wrong(person),
+        degraded=_degraded(person, now),
         now=now,
     )
 
@@ -204,6 +207,14 @@ def _wrong(person: Person) -> list[Trouble]:
         by_holder.setdefault(_holder(fact), []).append(fact)
     found = [_trouble(facts, person) for facts in by_holder.values()]
     return sorted(found, key=lambda one: not one.is_mine)[:SHOWN_BESIDE]
+
+
+def _degraded(person: Person, now: datetime) -> list[Automation]:
+    """What sales is to know of automations that work worse than they should, the most important first."""
+    if not person.allows("catalog:read"):
+        return []
+    rows = Automation.objects.visible_to(person).filter(degraded_until__gt=now).order_by("tier", "name")
+    return list(rows.only("slug", "name", "degraded", "degraded_until")[:SHOWN_BESIDE])
 
 
 def _holder(fact: Fact) -> str:

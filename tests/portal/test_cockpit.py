@@ -6,6 +6,7 @@ import pytest
 
 from handoffs import operations
 from opsportal import clock
+from opsportal.catalog.operations import set_degraded
 from opsportal.identity.actors import actor_for
 from opsportal.identity.roles import Role
 from opsportal.portal.cockpit import cockpit_of
@@ -182,3 +183,14 @@ def test_who_stands_by_for_an_automation_hears_of_it_too(team, now):
     fail(mine, now, "It loops.")
     assert cockpit_of(team["teammate"], now).word == "1 in trouble"
     assert cockpit_of(team["outsider"], now).wrong == []
+
+
+def test_what_sales_is_to_know_of_a_degraded_automation_stands_there_until_it_ends(client, team, now):
+    router = make_automation("router", team=team["owner"].team, owner=team["owner"])
+    until = clock.now() + timedelta(hours=1)
+    set_degraded(router, sentence="Leads arrive ten minutes late.", until=until, actor=SETUP, now=clock.now())
+    sign_in(client, team["teammate"])
+    assert "Leads arrive ten minutes late." in client.get("/").content.decode()
+    assert [one.slug for one in cockpit_of(team["teammate"], until - timedelta(seconds=1)).degraded] == ["router"]
+    assert cockpit_of(team["teammate"], until).degraded == []
+    assert cockpit_of(team["outsider"], now).degraded == []
