@@ -259,9 +259,16 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
 class SwitchForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Switch
-        fields = ["slug", "label", "description", "gated", "is_on"]
-        labels = {"gated": "Switching it on is new behaviour", "is_on": "It is on now"}
-        help_texts = {"gated": "Then a freeze holds it back."}
+        fields = ["slug", "label", "description", "gated", "drops_data_when", "is_on"]
+        labels = {
+            "gated": "Switching it on is new behaviour",
+            "is_on": "It is on now",
+            "drops_data_when": "It loses what comes in",
+        }
+        help_texts = {
+            "gated": "Then a freeze holds it back.",
+            "drops_data_when": "Then two people switch it so, by a runbook.",
+        }
 
     def _post_clean(self) -> None:
         """The operation validates and writes."""

@@ -60,9 +60,14 @@ def _guarded(params: Params) -> Risk:
     return Risk.GUARDED
 
 
-def _switch_risk(params: Params) -> Risk:
-    """A switch that loses what comes in takes two people."""
-    return Risk.DANGEROUS if params.get("drops_data") == "yes" else Risk.GUARDED
+def _switch_risk(on: bool) -> Callable[[Params], Risk]:
+    """A switch that loses what comes in takes two people: the switch says so itself, or who wrote the step does."""
+
+    def risk(params: Params) -> Risk:
+        drops = params.get("drops_data") == "yes" or _switch_of(params).drops_data(on)
+        return Risk.DANGEROUS if drops else Risk.GUARDED
+
+    return risk
 
 
 def _operates(person: Person, params: Params, now: datetime) -> bool:
@@ -75,10 +80,13 @@ def _edits(person: Person, params: Params, now: datetime) -> bool:
     return queries.may_edit(automation_of(params), person)
 
 
-def _switches(person: Person, params: Params, now: datetime) -> bool:
-    if _switch_risk(params) == Risk.DANGEROUS:
-        return Role.OPS_LEAD in person.roles
-    return _edits(person, params, now)
+def _switches(on: bool) -> Callable[[Person, Params, datetime], bool]:
+    def may(person: Person, params: Params, now: datetime) -> bool:
+        if _switch_risk(on)(params) == Risk.DANGEROUS:
+            return Role.OPS_LEAD in person.roles
+        return _edits(person, params, now)
+
+    return may
 
 
 def _announces(person: Person, params: Params, now: datetime) -> bool:
@@ -109,7 +117,9 @@ def _resume(call: Call) -> str:
 def _flip(on: bool) -> Callable[[Call], str]:
     def run(call: Call) -> str:
         switch = _switch_of(call.params)
-        operations.flip_switch(switch, on=on, actor=call.actor, now=call.now, reason=_why(call))
+        # A dangerous one comes here after a second person's approval only.
+        approved = _switch_risk(on)(call.params) == Risk.DANGEROUS
+        operations.flip_switch(switch, on=on, actor=call.actor, now=call.now, reason=_why(call), is_approved=approved)
         return f"“{switch.label}” is {'on' if on else 'off'}."
 
     return run
@@ -234,8 +244,8 @@ def _switch_kind(name: str, label: str, verb: str, on: bool, back: str) -> StepK
         name,
         label,
         (AUTOMATION, SWITCH, REASON, DROPS_DATA),
-        _switch_risk,
-        _switches,
+        _switch_risk(on),
+        _switches(on),
         _named_switch(verb),
         _flip(on),
         _switch_is(on),

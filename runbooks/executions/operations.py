@@ -173,6 +173,8 @@ def _undo(step: ExecutionStep, person: Person, actor: Actor, now: datetime, reas
     kind, params = registry.read(step.undo)
     if not kind.may_run(person, params, now):
         raise Forbidden("not_allowed", "You may not take this back.")
+    if kind.risk(params) == Risk.DANGEROUS:
+        raise Conflict("two_people", "Taking this back takes two people: a step of a runbook asks a second one.")
     if not reason.strip():
         raise InvalidInput("required", "Say why.", field="reason")
     call = Call(params, person, actor, now, reason.strip(), f"{_key(step)}:undo", step)

@@ -296,3 +296,38 @@ def test_a_starter_is_whole_once_its_automation_is_there(starter: starters.Start
     if starter.name != "vendor-degraded":
         make_automation(starter.slug)
     assert naming.findings(document.read(starters.get(starter.name).text)) == []
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_switch_that_drops_data_takes_two_people_whatever_the_step_says(
+    automation: Automation, owner: Person, lead: Person, on: bool
+):
+    word = "on" if on else "off"
+    switch = catalog.add_switch(
+        automation, slug="flood", label="Flood", gated=False, is_on=not on, drops_data_when=word, actor=SETUP, now=NOW
+    )
+    with pytest.raises(Conflict) as refused:
+        catalog.flip_switch(switch, on=on, actor=SETUP, now=NOW, reason="Alone")
+    assert refused.value.code == "two_people"
+    text = action("Flip it.", do=f"switch-{word}", automation="lead-router", switch="flood", drops_data='"no"')
+    step = step_of(begin(lead, text))
+    with pytest.raises(Forbidden):
+        run(step, owner)
+    step = run(step, lead)
+    assert step.ran_at is None
+    assert step.approval is not None
+    second = make_person(roles=[Role.OPS_LEAD])
+    approvals.approve(step.approval.pk, person=second, now=NOW, authenticated_at=NOW)
+    run(step, lead)
+    switch.refresh_from_db()
+    assert switch.is_on is on
+
+
+def test_what_is_taken_back_alone_is_nothing_that_takes_two(automation: Automation, owner: Person, lead: Person):
+    catalog.add_switch(
+        automation, slug="flood", label="Flood", gated=False, is_on=False, drops_data_when="off", actor=SETUP, now=NOW
+    )
+    step = run(step_of(begin(lead, action("On.", do="switch-on", automation="lead-router", switch="flood"))), owner)
+    with pytest.raises(Conflict) as refused:
+        operations.undo_step(step, reason="Back", **who(lead))
+    assert refused.value.code == "two_people"

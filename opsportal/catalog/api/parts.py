@@ -47,7 +47,9 @@ class FallbackSerializer(serializers.Serializer):
 
 
 class SwitchSerializer(ModelSerializer):
-    """A feature flag. `gated`: switching it on is new behaviour and passes the gate."""
+    """A feature flag. `gated`: switching it on is new behaviour and passes the gate. `drops_data_when`: on or off;
+    two people switch it so, by a step of a runbook.
+    """
 
     slug = drf.RegexField(r"^[a-z0-9][a-z0-9-]*\Z", max_length=60)
     gated = drf.BooleanField(required=False)
@@ -55,7 +57,7 @@ class SwitchSerializer(ModelSerializer):
 
     class Meta:
         model = Switch
-        fields = ["slug", "label", "description", "gated", "is_on", "changed_at", "changed_by"]
+        fields = ["slug", "label", "description", "gated", "drops_data_when", "is_on", "changed_at", "changed_by"]
         read_only_fields = ["changed_at", "changed_by"]
 
 

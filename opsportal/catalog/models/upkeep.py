@@ -147,7 +147,9 @@ class Release(models.Model):
 
 
 class Switch(models.Model):
-    """A feature flag of an automation. `gated`: switching it on is new behaviour, so the gate is asked."""
+    """A feature flag of an automation. `gated`: switching it on is new behaviour, so the gate is asked. Where it
+    loses what comes in (`drops_data_when` on or off), two people switch it so.
+    """
 
     automation = models.ForeignKey(Automation, on_delete=models.CASCADE, related_name="switches")
     slug = models.CharField(max_length=60, validators=[SLUG])
@@ -155,16 +157,28 @@ class Switch(models.Model):
     description = models.CharField("what it changes", max_length=500, blank=True)
     is_on = models.BooleanField(default=False)
     gated = models.BooleanField("new behaviour", default=True)
+    drops_data_when = models.CharField(
+        "drops data", max_length=3, blank=True, choices=[("on", "while it is on"), ("off", "while it is off")]
+    )
     changed_at = models.DateTimeField()
     changed_by = models.CharField(max_length=150, blank=True)
 
     class Meta:
         ordering = ["slug", "id"]
         verbose_name_plural = "switches"
-        constraints = [models.UniqueConstraint(fields=["automation", "slug"], name="catalog_switch_slug")]
+        constraints = [
+            models.UniqueConstraint(fields=["automation", "slug"], name="catalog_switch_slug"),
+            models.CheckConstraint(
+                condition=Q(drops_data_when__in=["", "on", "off"]), name="catalog_switch_drops_data"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.label
+
+    def drops_data(self, on: bool) -> bool:
+        """Whether switching it so loses what comes in."""
+        return self.drops_data_when == ("on" if on else "off")
 
 
 class ChecklistTick(models.Model):

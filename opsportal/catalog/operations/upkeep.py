@@ -114,17 +114,20 @@ def add_switch(
     description: str = "",
     gated: bool = True,
     is_on: bool = False,
+    drops_data_when: str = "",
 ) -> Switch:
     """Note a switch as it stands now. Raises InvalidInputs, Conflict `slug_taken`."""
     rules = [
         (bool(SLUG.regex.match(slug)) and len(slug) <= 60, "slug", "Lower-case letters, digits, hyphens."),  # type: ignore[union-attr]
         (0 < len(label.strip()) <= 120, "label", "A label of at most 120 characters."),
         (len(description) <= 500, "description", "At most 500 characters."),
+        (drops_data_when in ("", "on", "off"), "drops_data_when", "On, off, or never."),
     ]
     errors = [InvalidInput("invalid", message, field=name) for holds, name, message in rules if not holds]
     if errors:
         raise InvalidInputs(errors)
     switch = Switch(automation=automation, slug=slug, label=label, description=description, gated=gated, is_on=is_on)
+    switch.drops_data_when = drops_data_when
     switch.changed_at, switch.changed_by = now, actor.label[:150]
     try:
         with transaction.atomic():
@@ -145,12 +148,19 @@ def flip_switch(
     now: datetime,
     change: str = queries.Change.FEATURE,
     reason: str = "",
+    is_approved: bool = False,
 ) -> Switch:
-    """Turn a switch. On is new behaviour where the switch says so, and passes the gate; off always may."""
+    """Turn a switch. On is new behaviour where the switch says so, and passes the gate; off always may. What drops
+    data is switched so by two people: `is_approved` says that a second one has agreed. Raises Conflict `two_people`.
+    """
     automation = locked(switch.automation)
     fresh = Switch.objects.select_for_update(of=["self"]).get(pk=switch.pk)
     if fresh.is_on == on:
         raise Conflict("unchanged", f"“{fresh.label}” is {'on' if on else 'off'} already.")
+    if fresh.drops_data(on) and not is_approved:
+        word = "on" if on else "off"
+        sentence = f"“{fresh.label}” drops data when it is {word}: two people switch it so, by a runbook."
+        raise Conflict("two_people", sentence)
     if on and fresh.gated:
         pass_gate(automation, change, now)
     fresh.is_on, fresh.changed_at, fresh.changed_by = on, now, actor.label[:150]
