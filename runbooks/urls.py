@@ -6,5 +6,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("runbooks.webhooks.urls")),
     path("", include("runbooks.executions.urls")),
     path("", include("runbooks.library.urls")),
+    path("", include("runbooks.plans.urls")),
     path("", include("runbooks.queue.urls")),
 ]

@@ -1,12 +1,10 @@
 """The exact request of each payload of a plan, as it would leave, beside what was stored. Masked; nothing is sent."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-
-from django.db.models import QuerySet
 
 from opsportal.vault.engine import VaultError
 from runbooks.models import PlanItem, ReplayItem
@@ -36,7 +34,7 @@ class Rendered:
         return self.body if isinstance(self.body, str) else json.dumps(self.body, indent=2, ensure_ascii=False)
 
 
-def render_rows(rows: QuerySet[PlanItem], now: datetime) -> Iterator[Rendered]:
+def render_rows(rows: Iterable[PlanItem], now: datetime) -> Iterator[Rendered]:
     """The requests of these rows, a page of them, in their order."""
     chosen = list(rows)
     opened = {row.pk: body for row, body in freezing.bodies(PlanItem.objects.filter(pk__in=[row.pk for row in chosen]))}
