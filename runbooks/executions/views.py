@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 
-from handoffs.views.access import found
+from handoffs.views.access import found, may
 from opsportal import clock
 from opsportal.errors import DomainError, Forbidden
 from opsportal.identity.actors import actor_of, principal_of
@@ -40,7 +40,10 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
         filter_class=ExecutionFilterSet,
         template="runbooks/executions_list.html",
         title="Executions",
-        context={"sentence": "Who went through which runbook, when, and how it ended."},
+        context={
+            "sentence": "Who went through which runbook, when, and how it ended.",
+            "sees_webhooks": may(request, "replay:read"),
+        },
         csv_name="executions",
     )
 

@@ -115,6 +115,13 @@ def _starter(request: HttpRequest, proposal: Proposal) -> Person:
     return person
 
 
+def _asking(form: StartForm, steps: list[pages.AtOnce]) -> StartForm:
+    """Whoever starts it means something only where something is carried out at once."""
+    if not steps:
+        del form.fields["confirmed"]
+    return form
+
+
 def _page(
     request: HttpRequest, proposal: Proposal, *, start_form: Any = None, decline_form: Any = None
 ) -> HttpResponse:
@@ -131,7 +138,7 @@ def _page(
         "steps": steps,
         "is_open": is_open,
         "may_start": is_open and library.may_write(principal, proposal.runbook),
-        "start_form": start_form or StartForm(),
+        "start_form": _asking(start_form or StartForm(), steps),
         "decline_form": decline_form or DeclineForm(auto_id=NOT),
     }
     refused = any(form is not None and form.errors for form in (start_form, decline_form))

@@ -265,6 +265,16 @@ def test_the_page_shows_what_a_yes_does_and_does_it(automation: Automation, owne
     assert client.get("/runbooks/proposals/").status_code == 200
 
 
+def test_a_page_asks_for_a_yes_to_the_steps_only_where_there_are_some(automation: Automation, owner: Person):
+    asking()
+    proposal = operations.propose_execution(Runbook.objects.get(), silent(automation), actor=SETUP, now=clock.now())
+    assert proposal is not None
+    client = Client()
+    client.force_login(owner)
+    assert 'name="confirmed"' not in client.get(proposal.get_absolute_url()).content.decode()
+    assert client.post(f"{proposal.get_absolute_url()}start/", {"reason": "Late"}).status_code == 302
+
+
 def test_no_token_starts_one(automation: Automation, owner: Person):
     asking()
     proposal = operations.propose_execution(Runbook.objects.get(), silent(automation), actor=SETUP, now=clock.now())

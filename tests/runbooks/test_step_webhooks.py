@@ -204,6 +204,7 @@ def test_an_ops_lead_registers_one_on_its_page_and_others_only_look(settings: An
     analyst.force_login(make_person(roles=[Role.ANALYST]))
     said = {"name": "Restart", "slug": "restart", "url": "https://93.184.216.34/x", "timeout_seconds": 5}
     assert analyst.post("/runbooks/webhooks/new/", said).status_code == 403
+    assert "/runbooks/webhooks/" in analyst.get("/runbooks/executions/").content.decode()
     assert lead.post("/runbooks/webhooks/new/", {**said, "url": "https://10.0.0.1/"}).status_code == 422
     assert "whsec_" in lead.post("/runbooks/webhooks/new/", said, follow=True).content.decode()
     page = analyst.get("/runbooks/webhooks/restart/").content.decode()
