@@ -73,6 +73,19 @@ def sentence(runbook: Runbook, open_reports: int, now: datetime) -> str:
     return " ".join(told)
 
 
+def summary(found: dict[str, int]) -> str:
+    """Whether what stands in the library can be relied on."""
+    if not found["total"]:
+        return "What to do when something breaks, step by step."
+    told = [
+        f"{found['stale']} {'is' if found['stale'] == 1 else 'are'} stale" if found["stale"] else "",
+        f"a step of {found['wrong']} is said to be wrong" if found["wrong"] else "",
+        f"{found['draft']} {'is a draft' if found['draft'] == 1 else 'are drafts'} so far" if found["draft"] else "",
+    ]
+    total, wrong = words.count(found["total"], "runbook"), ", ".join(part for part in told if part)
+    return f"{total}: {wrong}." if wrong else f"{total}, and nobody has found one that does not hold."
+
+
 def revision_word(revision: RunbookRevision) -> tuple[str, str]:
     return revision.state, STATE_TONES[RevisionState(revision.state)]
 

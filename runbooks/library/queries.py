@@ -53,6 +53,16 @@ def list_runbooks(principal: Principal | None) -> RunbookQuerySet:
     return rows.filter(Q(published_number__isnull=False) | Q(pk__in=own))
 
 
+def summary_of(rows: RunbookQuerySet, now: datetime) -> dict[str, int]:
+    """Of rows of list_runbooks(): how many there are, are stale, have a step said to be wrong, are drafts alone."""
+    return rows.order_by().aggregate(
+        total=Count("pk"),
+        stale=Count("pk", filter=Q(stale_at__lte=now)),
+        wrong=Count("pk", filter=Q(open_reports__gt=0)),
+        draft=Count("pk", filter=Q(published_number=None)),
+    )
+
+
 def get_runbook(slug: str, *, principal: Principal | None) -> Runbook:
     """The runbook of that slug as far as `principal` may see it; raises NotFound."""
     runbook = list_runbooks(principal).filter(slug=slug).first() if "\x00" not in slug else None

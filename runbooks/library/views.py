@@ -37,7 +37,8 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
     """`/runbooks/`"""
     principal, now = principal_of(request), clock.now()
     rows = queries.list_runbooks(principal)
-    rows = rows if request.GET.get("state") else rows.filter(retired_at=None)
+    in_use = rows.filter(retired_at=None)
+    rows = rows if request.GET.get("state") else in_use
     rows = rows.order_by("title", "slug")
     return list_page(
         request,
@@ -47,7 +48,7 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
         template="runbooks/library_list.html",
         title="Runbooks",
         context={
-            "sentence": "What to do when something breaks, step by step, and whether it can be relied on.",
+            "sentence": pages.summary(queries.summary_of(in_use, now)),
             "draw": queries.get_draw(month_of(now), principal),
             "month": now,
             "can_write": may(request, queries.WRITE),

@@ -331,3 +331,9 @@ def test_what_is_taken_back_alone_is_nothing_that_takes_two(automation: Automati
     with pytest.raises(Conflict) as refused:
         operations.undo_step(step, reason="Back", **who(lead))
     assert refused.value.code == "two_people"
+
+
+def test_the_newest_stands_first(automation: Automation, owner: Person):
+    first = begin(owner)
+    later = operations.start_execution(first.runbook, reason="Again", **who(owner, minutes=30))
+    assert list(queries.list_executions(owner)) == [later, first]

@@ -91,6 +91,15 @@ def test_a_page_tells_what_it_is_for_and_whether_it_can_be_relied_on(people: dic
     assert "Runbooks" in text_of(people["teammate"], "/automations/lead-router/")
 
 
+def test_the_list_says_first_whether_the_runbooks_can_be_relied_on(people: dict[str, Person]):
+    assert "What to do when something breaks" in text_of(people["lead"], "/runbooks/")
+    runbook = make_published("router")
+    assert "nobody has found one that does not hold" in text_of(people["lead"], "/runbooks/")
+    make_runbook("other")
+    Runbook.objects.filter(pk=runbook.pk).update(stale_at=NOW)
+    assert "2 runbooks: 1 is stale, 1 is a draft so far." in text_of(people["lead"], "/runbooks/")
+
+
 def test_a_text_is_previewed_saved_reviewed_and_published(people: dict[str, Person]):
     teammate, lead = signed_in(people["teammate"]), signed_in(people["lead"])
     typed = a_text(automation="lead-router").replace("\n", "\r\n")

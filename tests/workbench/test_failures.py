@@ -111,6 +111,8 @@ def test_each_service_has_its_manners():
     assert stage.status == 422
     assert receiver.reply(receiver.DEALS, {"stage": "Proposal"}, times=1).status == 201
     assert receiver.reply(receiver.DEALS, {"stage": "Proposal"}, times=2).headers == {"Duplicate": "true"}
+    busy = {"reference": "L-5200"}  # a reference whose letters add up to a multiple of four, and not of seven
+    assert [receiver.reply(receiver.LEADS, busy, times=n).status for n in (1, 2, 3)] == [429, 201, 200]
     assert receiver.reply(receiver.MAILS, {"template": receiver.HANGS_UP_AT}, times=1).status == 0
     assert receiver.reply(receiver.COMPANIES, {}, times=3).status == 503
     assert receiver.reply("/", {}, times=1).status == 404

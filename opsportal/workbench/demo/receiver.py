@@ -51,8 +51,8 @@ def _lead(reference: str, times: int) -> Reply:
     number = sum(reference.encode())
     if number % 7 == 0:
         return Reply(409, "A lead with this reference exists")
-    if number % 4 == 0 and times == 1:
-        return Reply(429, "REQUEST_LIMIT_EXCEEDED", {"Retry-After": "20"})
+    if number % 4 == 0:
+        return Reply(429, "REQUEST_LIMIT_EXCEEDED", {"Retry-After": "20"}) if times == 1 else _taken(times - 1)
     return _taken(times)
 
 
