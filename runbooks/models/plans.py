@@ -97,7 +97,9 @@ class ReplayPlan(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.item_count:,} to {self.target}" if self.frozen_at else f"Plan for {self.target}"
+        if self.frozen_at is None:
+            return f"Plan for {self.target}"
+        return f"{self.item_count:,} payload{'' if self.item_count == 1 else 's'} to {self.target}"
 
     def get_absolute_url(self) -> str:
         return f"/replay/plans/{self.pk}/"
@@ -106,6 +108,10 @@ class ReplayPlan(models.Model):
     def effective_rate(self) -> int:
         """Requests a minute: its own limit, never above the target's."""
         return min(self.rate_per_minute or self.target.rate_per_minute, self.target.rate_per_minute)
+
+    @property
+    def abort_percent(self) -> str:
+        return f"{(self.abort_ratio * 100).normalize():f} %"
 
     @property
     def is_in_canary(self) -> bool:
