@@ -222,7 +222,7 @@ class ExecutionViewSet(ResourceViewSet):
     def _present(self) -> Person:
         principal = self._asking
         if not isinstance(principal, Person):
-            raise Forbidden("person_needed", "A person does this, never a token.")
+            raise Forbidden("needs_a_person", "A person does this, never a token.")
         return principal
 
     def _shown(self, step: ExecutionStep) -> Response:

@@ -202,7 +202,7 @@ def offer(request: HttpRequest, runbook: Runbook) -> list[tuple[str, str]]:
 def _present(request: HttpRequest) -> dict[str, Any]:
     person = principal_of(request)
     if not isinstance(person, Person):
-        raise Forbidden("person_needed", "A person does this.")
+        raise Forbidden("needs_a_person", "A person does this.")
     return {"person": person, "actor": actor_of(request), "now": clock.now()}
 
 

@@ -147,7 +147,7 @@ class RunbookViewSet(ResourceViewSet):
         revision = self._open(number)
         person = person_of(self._asking)
         if person is None:
-            raise Forbidden("person_needed", "Somebody has to answer for this token, or sign in.")
+            raise Forbidden("needs_a_person", "Somebody has to answer for this token, or sign in.")
         revision, _ = operations.ask_review(revision, person=person, **self.body(), **self._who())
         return self._shown(revision)
 
@@ -246,7 +246,7 @@ class RunbookViewSet(ResourceViewSet):
         """The person of this session."""
         principal = self._asking
         if not isinstance(principal, Person):
-            raise Forbidden("person_needed", "A person does this, never a token.")
+            raise Forbidden("needs_a_person", "A person does this, never a token.")
         return principal
 
     def _person(self) -> Person | None:

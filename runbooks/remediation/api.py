@@ -81,7 +81,7 @@ class ProposalViewSet(ResourceViewSet):
     def _present(self) -> tuple[Proposal, Person]:
         proposal, person = self.get_object(), principal_of(self.request)
         if not isinstance(person, Person):
-            raise Forbidden("person_needed", "A person does this, never a token.")
+            raise Forbidden("needs_a_person", "A person does this, never a token.")
         if not library.may_write(person, proposal.runbook):
             raise Forbidden("not_yours", "Analysts, ops leads and the automation's owner start it.")
         return proposal, person

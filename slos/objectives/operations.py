@@ -122,13 +122,13 @@ def exclude(
 ) -> Exclusion:
     """Leave a stretch out of one SLO, or of every SLO of an automation. Planned ones are in force at once; one that
     begins in the past waits for a second person, so it needs a first one. Raises InvalidInputs, Forbidden
-    `person_needed`.
+    `needs_a_person`.
     """
     _check_stretch(slo, automation, from_at, until, reason)
     is_planned = from_at >= now
     if author is None and not is_planned:
         text = "Time that has passed is left out by two people: somebody has to answer for this token, or sign in."
-        raise Forbidden("person_needed", text)
+        raise Forbidden("needs_a_person", text)
     exclusion = Exclusion.objects.create(
         slo=slo,
         automation=automation,

@@ -9,14 +9,24 @@ import pytest
 from handoffs.models import BreachReason, CaseEvent
 from opsportal.api import docs
 from opsportal.audit.models import Entry
+from opsportal.catalog.models import Automation
 from opsportal.identity.actors import actor_for
+from opsportal.identity.models import Person
 from opsportal.identity.operations import add_absence
 from opsportal.identity.roles import SCOPES
 from opsportal.integrations.operations import create_integration
+from runbooks.executions.operations import start_execution
+from runbooks.library.operations import report_step
+from runbooks.library.queries import get_shown
+from runbooks.models import Proposal
+from runbooks.remediation.sweep import sweep_proposals
+from runbooks.webhooks.operations import create_webhook
 from slos.alarms.upkeep import sweep_upkeep
+from slos.facts import News, raise_facts
 from slos.models import Decision, Fact
 from slos.objectives.operations import exclude
 from slos.runs.operations import record_queue
+from slos.states import FactKind
 from tests.factories import api
 from tests.factories.approvals import ask
 from tests.factories.calendars import make_calendar
@@ -24,6 +34,7 @@ from tests.factories.catalog import make_automation, make_freeze, make_whole
 from tests.factories.handoffs import make_handoff, make_rule, tell_event
 from tests.factories.heartbeats import make_heartbeat
 from tests.factories.identity import NOW, SETUP, make_person, make_team
+from tests.factories.library import a_text, make_published
 from tests.factories.notify import make_subscription
 from tests.factories.objectives import make_slo
 from tests.factories.plans import make_frozen
@@ -39,6 +50,15 @@ PEOPLE_ONLY = {
     "/api/v1/freezes/{id}/acknowledge/",
     "/api/v1/freezes/{id}/override/",
     "/api/v1/replay/plans/{id}/approve/",
+    "/api/v1/runbooks/proposals/{id}/decline/",
+    "/api/v1/runbooks/proposals/{id}/start/",
+    "/api/v1/runbooks/{slug}/executions/{id}/steps/{key}/run/",
+    "/api/v1/runbooks/{slug}/executions/{id}/steps/{key}/undo/",
+    "/api/v1/runbooks/{slug}/restore/",
+    "/api/v1/runbooks/{slug}/retire/",
+    "/api/v1/runbooks/{slug}/revisions/{number}/publish/",
+    "/api/v1/runbooks/{slug}/revisions/{number}/return/",
+    "/api/v1/runbooks/{slug}/revisions/{number}/review/",
     "/api/v1/slos/propose/",
 }
 LAST_DAY = date(2026, 7, 5)
@@ -111,6 +131,7 @@ def keys(settings: Any) -> dict[str, dict[str, Any]]:
         "handoffs": {"id": make_handoff(rule).pk},
         "integrations": {"id": create_integration(kind="webhook", name="CRM", actor=SETUP, now=NOW)[0].pk},
         "replay": replay_keys(),
+        "runbooks": runbook_keys(person, automation),
         "people": {"username": person.username, "absence_id": absence.pk},
         "teams": {"slug": sales.slug},
         "traces": {"trace_id": "0123456789abcdef"},
@@ -124,9 +145,31 @@ def replay_keys() -> dict[str, Any]:
     return {"slug": target.slug, "id": item.pk, "plan": make_frozen(target).pk}
 
 
+def runbook_keys(person: Person, automation: Automation) -> dict[str, Any]:
+    """A runbook that counts, gone through once, reported and proposed, and a webhook."""
+    runbook = make_published(text=a_text(automation=automation.slug, on_facts="[heartbeat_down]"))
+    who: dict[str, Any] = {"person": person, "actor": actor_for(person), "now": NOW}
+    execution = start_execution(runbook, reason="Leads are late", **who)
+    key = execution.steps.latest("pk").key
+    report = report_step(get_shown(runbook), key=key, words="Its menu has another name.", **who)
+    raise_facts([News("silent", FactKind.HEARTBEAT_DOWN, "Silent.", NOW, automation=automation)], now=NOW)
+    sweep_proposals(NOW)
+    webhook = create_webhook(slug="restart", values={"url": "http://127.0.0.1:9/"}, actor=SETUP, now=NOW)[0]
+    return {
+        "slug": runbook.slug,
+        "number": 1,
+        "id": execution.pk,
+        "key": key,
+        "report_id": report.pk,
+        "proposal": Proposal.objects.get().pk,
+        "webhook": webhook.slug,
+    }
+
+
 def ask_for(operation: Operation, keys: dict[str, dict[str, Any]], scopes: list[str]) -> Any:
     named = operation.path.replace("releases/{row}", "releases/{release}")  # both are called rows of an automation
     named = named.replace("replay/plans/{id}", "replay/plans/{plan}")
+    named = named.replace("proposals/{id}", "proposals/{proposal}").replace("webhooks/{slug}", "webhooks/{webhook}")
     path = named.format(**keys.get(operation.path.split("/")[3], {}))
     body = api.encoded(operation.sample)
     return api.caller(*scopes).send(operation.method, path, body, Content_Type=operation.media_type)

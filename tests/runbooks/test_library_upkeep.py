@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsportal.errors import Conflict, InvalidInput, NotFound
+from opsportal.errors import Conflict, InvalidInput
 from opsportal.identity.roles import Role
 from opsportal.notify.models import Message
 from runbooks.library import operations, queries, sweep
@@ -34,7 +34,7 @@ def test_a_wrong_step_is_told_to_who_keeps_the_runbook():
     told = Message.objects.filter(topic="runbook.step_reported")
     assert {message.recipient.username for message in told} == {"owner", "lead"}
     assert told[0].url == f"/runbooks/{runbook.slug}/#step-pause-the-router"
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidInput):
         report(runbook, "no-such-step")
 
 

@@ -284,7 +284,7 @@ def test_no_token_starts_one(automation: Automation, owner: Person):
     client = Client(headers=bearer(text))
     assert client.get(url).json()["state"] == "waiting"
     answer = client.post(f"{url}start/", {"reason": "x", "confirmed": True}, content_type="application/json")
-    assert (answer.status_code, answer.json()["code"]) == (403, "person_needed")
+    assert (answer.status_code, answer.json()["code"]) == (403, "needs_a_person")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -225,7 +225,7 @@ def test_a_program_leaves_nothing_out_after_the_fact(house: House):
         content_type="application/json",
         headers=bearer(make_token("slos:write")[1]),
     )
-    assert (answer.status_code, answer.json()["code"]) == (403, "person_needed")
+    assert (answer.status_code, answer.json()["code"]) == (403, "needs_a_person")
 
 
 def test_the_arithmetic_is_told_line_by_line(house: House):

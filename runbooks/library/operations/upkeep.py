@@ -23,13 +23,15 @@ REMEMBERED = 12
 def report_step(
     revision: RunbookRevision, *, key: str, words: str, person: Person | None, actor: Actor, now: datetime
 ) -> StepReport:
-    """Say that a step is wrong; whoever owns its automations, and who published it, is told. Raises NotFound,
-    InvalidInput at words.
+    """Say that a step is wrong; whoever owns its automations, and who published it, is told. Raises
+    InvalidInput at words, and at a key that no step has.
     """
     words = words.strip()
     if not words or len(words) > 1000:
         raise InvalidInput("required", "Say what is wrong with it, in at most 1,000 characters.", field="words")
-    step, runbook = queries.get_step(revision, key), revision.runbook
+    step, runbook = revision.steps.filter(key=key).first(), revision.runbook
+    if step is None:
+        raise InvalidInput("unknown_step", "There is no such step in this revision.", field="key")
     report = StepReport.objects.create(
         runbook=runbook,
         revision=revision,
