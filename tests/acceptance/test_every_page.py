@@ -42,13 +42,14 @@ EXPECTED = {
 }
 
 
+DOWNLOADS = (".csv", ".json", ".zip")
 ELSEWHERE = ("/api/", "/static/", "/logout", "/admin/logout", "/admin/jsi18n")
 
 
 def route(path: str) -> str | None:
     """The page a path leads to: one visit each is enough. Downloads and the way out are no pages."""
     parts = urlsplit(path)
-    if "format=csv" in parts.query or parts.path.startswith(ELSEWHERE) or parts.path.endswith((".csv", ".json")):
+    if "format=csv" in parts.query or parts.path.startswith(ELSEWHERE) or parts.path.endswith(DOWNLOADS):
         return None
     try:
         match = resolve(parts.path)
