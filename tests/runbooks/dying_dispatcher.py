@@ -23,21 +23,26 @@ def die(*_: object, **__: object) -> None:
 
 def main(point: str, now: datetime, seconds: float) -> None:
     django.setup()
-    from runbooks.queue import claims, dispatch, lanes, recording, sending
+    from django.db import transaction
+
+    from runbooks.queue import claims, dispatch, lanes, recording, sending, statements
 
     def wrap(place: Any, name: str) -> None:
         original: Callable[..., Any] = getattr(place, name)
 
         def wrapped(*arguments: Any, **named: Any) -> Any:
             answer = original(*arguments, **named)
-            if answer is not None and answer != []:
+            if answer[0] if isinstance(answer, tuple) else answer:
                 die()
             return answer
 
         setattr(place, name, wrapped)
 
     if point == "inside claim":
+        # SQLite's steps, and PostgreSQL's one statement, before it is committed.
         wrap(claims, "_take")
+        wrap(statements, "claim_on_postgres")
+        setattr(claims, "claim", transaction.atomic(claims.claim))  # noqa: B010
     elif point == "after claim":
         wrap(claims, "claim")
     elif point == "mid send":
