@@ -17,7 +17,6 @@ from opsportal.web.bulk import BulkAction
 from opsportal.web.filters import FilterSet
 from opsportal.web.tables import Table
 
-PAGE_SIZE = 50
 COUNT_LIMIT = 10_000
 CSV_CHUNK = 1_000
 CsvRows = Callable[[Any], tuple[list[str], Iterator[list[Any]]]]
@@ -135,7 +134,7 @@ def _sort(table: Table, wanted: str) -> str:
 
 def _turn_to_page(table: Table, wanted: str) -> str:
     """Cut the table to one page; the answer is a sentence when there is no such page."""
-    table.paginate(paginator_class=CappedPaginator, per_page=PAGE_SIZE)
+    table.paginate(paginator_class=CappedPaginator, per_page=table.page_size)
     paginator = table.paginator
     if wanted.isascii() and wanted.isdecimal() and len(wanted) < 7 and 1 <= int(wanted) <= paginator.num_pages:
         table.page = paginator.page(int(wanted))

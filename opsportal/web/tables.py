@@ -41,9 +41,12 @@ class Head:
 
 
 class Table(django_tables2.Table):
-    """Base of every table. `caption` is read to screen readers; empty lists say why and whether that is good."""
+    """Base of every table. `caption` is read to screen readers; empty lists say why and whether that is good.
+    `page_size` rows stand on a page.
+    """
 
     caption = ""
+    page_size = 50
     empty_title = "Nothing here"
     empty_sentence = ""
     empty_tone = "calm"

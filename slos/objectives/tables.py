@@ -27,6 +27,7 @@ class SloTable(tables.Table):
     """What is promised, and how the budgets stand. The figures of all rows are read together."""
 
     caption = "Objectives"
+    page_size = 25  # each with the budget it leaves
     empty_title = "No objectives yet"
     empty_sentence = "An SLO says how good is good enough, so that people can agree when to stop. Start with one."
 
