@@ -35,7 +35,7 @@ def list_to_decide(person: Person, now: datetime) -> list[Approval]:
     """What waits for this person's decision, the most urgent first."""
     prefetch_related_objects([person], "groups")  # asked for every row; read once
     waiting = list_approvals(person).pending(now).exclude(requested_by=person).order_by("expires_at")
-    return [each for each in waiting[:SHOWN] if registry.get(each.kind).may_decide(person, each)]
+    return registry.decidable(person, list(waiting[:SHOWN]))
 
 
 def count_to_decide(person: Person, now: datetime) -> int:

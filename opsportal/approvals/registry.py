@@ -1,6 +1,7 @@
 """Kinds of approvals: rooms above say who may decide one and what follows from it."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +31,7 @@ class Outlook:
 
 OnApproved = Callable[[Approval, Actor, datetime], object]
 MayDecide = Callable[[Person, Approval], bool]
+Which = Callable[[Person, Sequence[Approval]], Iterable[Approval]]
 Look = Callable[[Approval, datetime], Outlook]
 Observer = Callable[[str, Approval, Actor, datetime], object]
 
@@ -46,6 +48,7 @@ class Kind:
     may_decide: MayDecide
     on_approved: OnApproved | None
     look: Look | None = None
+    which: Which | None = None
 
 
 _kinds: dict[str, Kind] = {}
@@ -59,20 +62,37 @@ def register(
     on_approved: OnApproved | None = None,
     may_decide: MayDecide = is_ops_lead,
     look: Look | None = None,
+    which: Which | None = None,
 ) -> None:
     """Make a kind known, from AppConfig.ready.
 
     `on_approved(approval, actor, now)` runs in the transaction of the decision; what it raises undoes the decision,
     and NoLongerHolds voids the request as well. `may_decide(person, approval)` is asked at the decision and again when
-    the approval is used. That nobody decides their own request holds for every kind. `look(approval, now)` tells a
+    the approval is used. That nobody decides their own request holds for every kind. `which(person, approvals)` answers
+    the same for many at once, where asking for each would cost statements. `look(approval, now)` tells a
     page how a waiting request stands; one that no longer holds is voided by the sweep.
     """
-    _kinds[kind] = Kind(kind, label or kind.replace("_", " "), may_decide, on_approved, look)
+    _kinds[kind] = Kind(kind, label or kind.replace("_", " "), may_decide, on_approved, look, which)
 
 
 def get(kind: str) -> Kind:
     """The kind; one whose room is gone can be decided by nobody."""
     return _kinds.get(kind) or Kind(kind, kind.replace("_", " "), lambda person, approval: False, None)
+
+
+def decidable(person: Person, approvals: Sequence[Approval]) -> list[Approval]:
+    """Those of these that the person may decide, in their order."""
+    by_kind: defaultdict[str, list[Approval]] = defaultdict(list)
+    for approval in approvals:
+        by_kind[approval.kind].append(approval)
+    keys = {each.pk for name, several in by_kind.items() for each in _decidable(get(name), person, several)}
+    return [approval for approval in approvals if approval.pk in keys]
+
+
+def _decidable(kind: Kind, person: Person, approvals: Sequence[Approval]) -> Iterable[Approval]:
+    if kind.which is not None:
+        return kind.which(person, approvals)
+    return [approval for approval in approvals if kind.may_decide(person, approval)]
 
 
 def is_known(kind: str) -> bool:

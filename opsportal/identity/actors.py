@@ -3,6 +3,7 @@
 from typing import Any
 
 from opsportal.audit.engine import Actor
+from opsportal.errors import Forbidden
 from opsportal.identity.models import ApiToken, Person
 
 Principal = ApiToken | Person
@@ -17,6 +18,14 @@ def principal_of(request: Any) -> Principal | None:
         return token
     user = getattr(request, "user", None)
     return user if isinstance(user, Person) and user.is_active else None
+
+
+def require_person(request: Any, refusal: str = "A person does this, never a token.") -> Person:
+    """The signed-in person of a request, for what no token may do. Raises Forbidden `needs_a_person`."""
+    principal = principal_of(request)
+    if not isinstance(principal, Person):
+        raise Forbidden("needs_a_person", refusal)
+    return principal
 
 
 def actor_of(request: Any) -> Actor:

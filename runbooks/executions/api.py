@@ -13,8 +13,7 @@ from opsportal.api import routing
 from opsportal.api.serializers import DateTimeField, ModelSerializer, Serializer
 from opsportal.api.viewsets import BaseViewSet, ResourceViewSet
 from opsportal.errors import Forbidden
-from opsportal.identity.actors import Principal, actor_of, principal_of
-from opsportal.identity.models import Person
+from opsportal.identity.actors import Principal, actor_of, principal_of, require_person
 from opsportal.identity.queries import person_of
 from runbooks.executions import operations, queries
 from runbooks.library import queries as library
@@ -181,13 +180,13 @@ class ExecutionViewSet(ResourceViewSet):
     @action(detail=True, methods=["post"], url_path=f"{KEY}/run")
     def run(self, request: Request, slug: str, pk: str, key: str) -> Response:
         """Do what the step's action says. A dangerous one is asked for first: `approval` is set, `ran_at` is null."""
-        step, person = self._step(key), self._present()
+        step, person = self._step(key), require_person(request)
         return self._shown(operations.run_step(step, person=person, **self.body(), **self._who()))
 
     @action(detail=True, methods=["post"], url_path=f"{KEY}/undo")
     def undo(self, request: Request, slug: str, pk: str, key: str) -> Response:
         """Take back what the button did."""
-        step, person = self._step(key), self._present()
+        step, person = self._step(key), require_person(request)
         return self._shown(operations.undo_step(step, person=person, **self.body(), **self._who()))
 
     @action(detail=True, methods=["post"])
@@ -218,12 +217,6 @@ class ExecutionViewSet(ResourceViewSet):
 
     def _step(self, key: str) -> ExecutionStep:
         return queries.get_step(self._written(), key)
-
-    def _present(self) -> Person:
-        principal = self._asking
-        if not isinstance(principal, Person):
-            raise Forbidden("needs_a_person", "A person does this, never a token.")
-        return principal
 
     def _shown(self, step: ExecutionStep) -> Response:
         return Response(ExecutionStepSerializer(step, context=self.get_serializer_context()).data)

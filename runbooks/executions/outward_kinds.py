@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from hashlib import sha256
+from urllib.parse import urlsplit
 
 from opsportal.approvals.states import Risk
 from opsportal.catalog import queries as catalog
@@ -120,6 +122,13 @@ def _send(call: Call) -> Called:
     return Called(done.holds, f"{webhook} was called. {done.sentence}", done.may_repeat)
 
 
+def _called_at(params: Params) -> dict[str, str]:
+    """A yes is for this address; pointing the webhook elsewhere takes another."""
+    webhook = get_callable(params.get("webhook", ""))
+    digest = sha256(webhook.url.encode()).hexdigest()  # a path may be a secret
+    return {"webhook": webhook.slug, "host": urlsplit(webhook.url).netloc, "url_sha256": digest}
+
+
 def _undo_of_call(params: Params) -> dict[str, str] | None:
     undo = params.get("undo", "").strip()
     return {"do": "call-webhook", "webhook": undo} if undo else None
@@ -144,5 +153,6 @@ CALL_WEBHOOK = StepKind(
     _announce_call,
     undo=_undo_of_call,
     faults=_webhook_faults,
+    reaches=_called_at,
     send=_send,
 )

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from opsportal.errors import NotFound
+from opsportal.errors import DomainError, NotFound
 from opsportal.identity.actors import Principal
+from runbooks.executions import registry
 from runbooks.models import Execution, ExecutionStep, Runbook
 from runbooks.states import StepState
 
@@ -92,12 +93,22 @@ def _toil(steps: list[ExecutionStep]) -> Toil:
 
 
 def content_of(step: ExecutionStep) -> dict[str, Any]:
-    """What an approval of a step is bound to: this step of this execution with these parameters."""
+    """What an approval of a step is bound to: this step, with these parameters, and what they reach now."""
     execution = step.execution
-    return {
+    content = {
         "execution": str(execution.pk),
         "runbook": execution.runbook.slug,
         "revision": execution.revision.sha256,
         "step": step.key,
         "action": step.action,
     }
+    reached = _reached(step)
+    return {**content, "reaches": reached} if reached else content
+
+
+def _reached(step: ExecutionStep) -> dict[str, str]:
+    try:
+        kind, params = registry.read(step.action)
+        return dict(kind.reaches(params))
+    except DomainError:
+        return {}  # gone since: nothing that was approved

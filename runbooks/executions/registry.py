@@ -68,6 +68,8 @@ class StepKind:
     transaction of the step. `undo` answers the action that takes it back, or None. `faults` says what is wrong with
     parameters that are all there. `check` looks at what is to be seen afterwards.
 
+    `reaches` answers what the parameters stand for at this moment: an approval is bound to that, too.
+
     `send` talks to somebody else: after the commit of what `run` noted, outside of any transaction, at most once.
     """
 
@@ -81,6 +83,7 @@ class StepKind:
     check: Callable[[Params, datetime], Verdict] | None = None
     undo: Callable[[Params], dict[str, str] | None] = field(default=lambda params: None)
     faults: Callable[[Params], Iterable[str]] = _nothing
+    reaches: Callable[[Params], Mapping[str, str]] = field(default=lambda params: {})
     send: Callable[[Call], Called] | None = None
 
 

@@ -11,9 +11,8 @@ from django.shortcuts import redirect, render
 
 from handoffs.views.access import found, may
 from opsportal import clock
-from opsportal.errors import DomainError, Forbidden
-from opsportal.identity.actors import actor_of, principal_of
-from opsportal.identity.models import Person
+from opsportal.errors import DomainError
+from opsportal.identity.actors import actor_of, principal_of, require_person
 from opsportal.identity.permissions import scope_required
 from opsportal.web.actions import Done, post_action, say
 from opsportal.web.forms import refuse
@@ -200,10 +199,7 @@ def offer(request: HttpRequest, runbook: Runbook) -> list[tuple[str, str]]:
 
 
 def _present(request: HttpRequest) -> dict[str, Any]:
-    person = principal_of(request)
-    if not isinstance(person, Person):
-        raise Forbidden("needs_a_person", "A person does this.")
-    return {"person": person, "actor": actor_of(request), "now": clock.now()}
+    return {"person": require_person(request), "actor": actor_of(request), "now": clock.now()}
 
 
 def _form(request: HttpRequest, execution: Execution, form: Any, context: dict[str, Any]) -> HttpResponse:

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from opsportal.api import routing
 from opsportal.api.viewsets import ResourceViewSet, page_fields
 from opsportal.errors import Forbidden, NotFound
-from opsportal.identity.actors import Principal, actor_of, principal_of
+from opsportal.identity.actors import Principal, actor_of, principal_of, require_person
 from opsportal.identity.models import Person
 from opsportal.identity.queries import person_of, team_for
 from runbooks.library import naming, operations, pages, queries
@@ -154,7 +154,7 @@ class RunbookViewSet(ResourceViewSet):
     @action(detail=True, methods=["post"], url_path=f"revisions/{NUMBER}/publish")
     def publish(self, request: Request, slug: str, number: str) -> Response:
         """Make it the revision that counts: a person with the right to, never a token."""
-        revision, person = self._open(number), self._present()
+        revision, person = self._open(number), require_person(request)
         self.body()
         return self._shown(operations.publish_revision(revision, person=person, **self._who()))
 
@@ -162,7 +162,7 @@ class RunbookViewSet(ResourceViewSet):
     def send_back(self, request: Request, slug: str, number: str) -> Response:
         """A draft again, with a reason."""
         revision, reason = self._open(number), self.body().get("reason", "")
-        self._present()
+        require_person(request)
         return self._shown(operations.return_revision(revision, reason=reason, **self._who()))
 
     @action(detail=True, methods=["post"])
@@ -228,7 +228,7 @@ class RunbookViewSet(ResourceViewSet):
 
     def _retirable(self) -> Runbook:
         runbook: Runbook = self.get_object()
-        if not queries.may_retire(self._present(), runbook):
+        if not queries.may_retire(require_person(self.request), runbook):
             raise Forbidden("not_yours", "An ops lead, or the owner of what is no P0, retires this.")
         return runbook
 
@@ -241,13 +241,6 @@ class RunbookViewSet(ResourceViewSet):
     @property
     def _asking(self) -> Principal | None:
         return principal_of(self.request)
-
-    def _present(self) -> Person:
-        """The person of this session."""
-        principal = self._asking
-        if not isinstance(principal, Person):
-            raise Forbidden("needs_a_person", "A person does this, never a token.")
-        return principal
 
     def _person(self) -> Person | None:
         return person_of(self._asking)

@@ -1,6 +1,7 @@
 """Whether what a text names is there: automations, rules, team, playbook. As findings at their lines."""
 
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from handoffs.models import Rule
@@ -26,10 +27,23 @@ def errors(document: Document, principal: Any = None) -> list[Problem]:
 
 def named_automations(document: Document) -> list[str]:
     """Those of the head, and those its actions act on: all of them decide about its tier."""
-    acted = [slug for slug in _parameters(document, "automation") if slug]
+    return named_by_each([document])[0]
+
+
+def named_by_each(documents: Sequence[Document]) -> list[list[str]]:
+    """The same for many texts, with the same few statements."""
+    reached: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for model, name in ((ReplayTarget, "target"), (Webhook, "webhook")):
-        if slugs := _parameters(document, name):
-            acted += model.objects.filter(slug__in=slugs).values_list("automation__slug", flat=True)
+        if slugs := {slug for one in documents for slug in _parameters(one, name)}:
+            for slug, automation in model.objects.filter(slug__in=slugs).values_list("slug", "automation__slug"):
+                reached[name, slug].append(automation or "")
+    return [_named(one, reached) for one in documents]
+
+
+def _named(document: Document, reached: defaultdict[tuple[str, str], list[str]]) -> list[str]:
+    acted = _parameters(document, "automation")
+    for name in ("target", "webhook"):
+        acted += [found for slug in _parameters(document, name) for found in reached[name, slug]]
     return list(dict.fromkeys([*document.automations, *(slug for slug in acted if slug)]))
 
 

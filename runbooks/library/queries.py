@@ -236,8 +236,11 @@ def may_report(principal: Principal | None, runbook: Runbook) -> bool:
     return may_write(principal, runbook)
 
 
-def check_may_publish(person: Person, revision: RunbookRevision, about: Standing) -> None:
-    """Raises Forbidden. `about` is what this revision and the published one are about, together.
+def check_may_publish(
+    person: Person, revision: RunbookRevision, about: Standing, authors: Collection[int] | None = None
+) -> None:
+    """Raises Forbidden. `about` is what this revision and the published one are about, together; `authors` who wrote
+    since the publication, where that is known already.
 
     P0: an ops lead who wrote nothing of it since the last publication. Else an ops lead, or who owns all of them.
     """
@@ -247,7 +250,8 @@ def check_may_publish(person: Person, revision: RunbookRevision, about: Standing
     if about.tier == Tier.P0:
         if not is_lead:
             raise Forbidden("not_publisher", "What a P0 automation depends on is published by an ops lead.")
-        if person.pk in {*authors_since_published(revision), revision.review_asked_by_id}:
+        wrote = authors_since_published(revision) if authors is None else authors
+        if person.pk in {*wrote, revision.review_asked_by_id}:
             raise Forbidden("own_draft", "A second person publishes this: you wrote a part of it, or asked for it.")
         return
     owns = bool(about.automations) and all(
@@ -257,9 +261,11 @@ def check_may_publish(person: Person, revision: RunbookRevision, about: Standing
         raise Forbidden("not_publisher", "An ops lead, or the owner of its automations, publishes this.")
 
 
-def may_publish(person: Any, revision: RunbookRevision, about: Standing) -> bool:
+def may_publish(
+    person: Any, revision: RunbookRevision, about: Standing, authors: Collection[int] | None = None
+) -> bool:
     try:
-        check_may_publish(person, revision, about)
+        check_may_publish(person, revision, about, authors)
     except (Forbidden, AttributeError):
         return False
     return True
@@ -277,10 +283,24 @@ def may_retire(person: Person, runbook: Runbook) -> bool:
 
 def authors_since_published(revision: RunbookRevision) -> set[int]:
     """Who wrote any of the revisions after the published one up to this."""
-    rows = RunbookRevision.objects.filter(runbook=revision.runbook_id, number__lte=revision.number)
-    since = revision.runbook.published_number
-    rows = rows.filter(number__gt=since) if since is not None else rows
-    return set(rows.filter(author__isnull=False).values_list("author", flat=True))
+    return authors_of_each([revision])[revision.runbook_id]
+
+
+def authors_of_each(revisions: Collection[RunbookRevision]) -> dict[int, set[int]]:
+    """The same for many revisions of different runbooks, by runbook; one statement."""
+    found: dict[int, set[int]] = {one.runbook_id: set() for one in revisions}
+    span = {one.runbook_id: (one.runbook.published_number or 0, one.number) for one in revisions}
+    rows = RunbookRevision.objects.filter(runbook__in=span, author__isnull=False)
+    for runbook, number, author in rows.order_by().values_list("runbook", "number", "author"):
+        since, until = span[runbook]
+        if since < number <= until:
+            found[runbook].add(author)
+    return found
+
+
+def owns_any(person: Person) -> bool:
+    """Whether this person is owner or backup of some automation."""
+    return Automation.objects.filter(Q(owner=person) | Q(backup_owner=person)).exists()
 
 
 def _owns_any(person: Person, runbook: Runbook) -> bool:

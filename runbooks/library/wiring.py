@@ -27,6 +27,7 @@ def register() -> None:
         on_approved=reviews.on_approved,
         may_decide=reviews.may_decide,
         look=reviews.look,
+        which=reviews.which,
     )
     approvals.observe(reviews.observe)
     sweeps.register("housekeeping", sweep.draw_when_due, every=timedelta(hours=1))

@@ -15,9 +15,8 @@ from opsportal.api.viewsets import ResourceViewSet, page_fields
 from opsportal.approvals import operations as approvals
 from opsportal.approvals.sessions import proved_at
 from opsportal.approvals.states import State
-from opsportal.errors import Conflict, Forbidden
-from opsportal.identity.actors import actor_of, principal_of
-from opsportal.identity.models import Person
+from opsportal.errors import Conflict
+from opsportal.identity.actors import actor_of, principal_of, require_person
 from opsportal.identity.queries import person_of
 from runbooks.models import PlanItem, ReplayPlan
 from runbooks.plans import operations, queries
@@ -111,9 +110,8 @@ class PlanViewSet(ResourceViewSet):
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         """The second person's yes. A token never gives it, and the session's password must be fresh."""
-        reason, person, plan = self.body().get("reason", ""), principal_of(self.request), self.get_object()
-        if not isinstance(person, Person):
-            raise Forbidden("needs_a_person", "A person approves this, signed in; a token never does.")
+        reason, plan = self.body().get("reason", ""), self.get_object()
+        person = require_person(request, "A person approves this, signed in; a token never does.")
         if plan.state != PlanState.AWAITING_APPROVAL or plan.approval_id is None:
             raise Conflict("invalid_transition", f"This plan is {plan.state}: nothing of it waits for approval.")
         proof = proved_at(request._request)

@@ -12,7 +12,7 @@ from opsportal.api import routing
 from opsportal.api.serializers import ModelSerializer, Serializer
 from opsportal.api.viewsets import ResourceViewSet
 from opsportal.errors import Forbidden
-from opsportal.identity.actors import actor_of, principal_of
+from opsportal.identity.actors import actor_of, principal_of, require_person
 from opsportal.identity.models import Person
 from runbooks.library import queries as library
 from runbooks.models import Proposal
@@ -79,9 +79,7 @@ class ProposalViewSet(ResourceViewSet):
         return self.answer(self.get_object())
 
     def _present(self) -> tuple[Proposal, Person]:
-        proposal, person = self.get_object(), principal_of(self.request)
-        if not isinstance(person, Person):
-            raise Forbidden("needs_a_person", "A person does this, never a token.")
+        proposal, person = self.get_object(), require_person(self.request)
         if not library.may_write(person, proposal.runbook):
             raise Forbidden("not_yours", "Analysts, ops leads and the automation's owner start it.")
         return proposal, person

@@ -7,14 +7,15 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from opsportal.approvals import operations as approvals
+from opsportal.approvals import registry
 from opsportal.approvals.models import Approval
 from opsportal.approvals.states import State
 from opsportal.catalog.models import Automation
-from opsportal.errors import Conflict, Forbidden, InvalidInput
+from opsportal.errors import Conflict, DomainError, Forbidden, InvalidInput
 from opsportal.identity.actors import actor_for
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
-from runbooks.library import operations, queries
+from runbooks.library import operations, queries, reviews
 from runbooks.models import Runbook, RunbookRevision
 from runbooks.states import RevisionState
 from tests.factories.catalog import make_automation
@@ -172,9 +173,26 @@ def test_only_who_may_publish_decides_a_review():
     people = house("P0")
     _, approval = asked(people)
     for who in ("owner", "teammate", "admin", "leader"):
-        with pytest.raises((Forbidden, Exception)):
+        with pytest.raises(DomainError):
             approvals.approve(approval.pk, person=getattr(people, who), now=NOW, authenticated_at=NOW)
     assert not RunbookRevision.objects.filter(state="published").exists()
+
+
+def test_who_decides_is_asked_for_all_reviews_at_once(django_assert_max_num_queries):
+    people = house("P1")
+    make_automation("crm-sync", tier="P0", owner=people.owner)
+    for name, author in (("lead-router", "teammate"), ("crm-sync", "lead"), ("crm-sync", "teammate")) * 4:
+        writer = getattr(people, author)
+        revision = queries.get_open(make_runbook(text=a_text(automation=name), author=writer))
+        operations.ask_review(revision, person=writer, actor=actor_for(writer), now=NOW)
+    waiting = list(Approval.objects.order_by("pk"))
+    for person in (getattr(people, name) for name in PEOPLE):
+        one_by_one = [approval for approval in waiting if reviews.may_decide(person, approval)]
+        person = Person.objects.prefetch_related("groups").get(pk=person.pk)
+        with django_assert_max_num_queries(5):
+            assert registry.decidable(person, waiting) == one_by_one
+    counts = {name: len(registry.decidable(getattr(people, name), waiting)) for name in PEOPLE}
+    assert counts == dict.fromkeys(PEOPLE, 0) | {"owner": 4, "lead": 8, "other_lead": 12}
 
 
 @pytest.mark.parametrize("how", ["refused", "taken back", "expired"])

@@ -17,7 +17,7 @@ from runbooks.library import naming
 from runbooks.library import queries as library
 from runbooks.library.engine import document
 from runbooks.models import ExecutionStep, Webhook
-from runbooks.webhooks.operations import create_webhook, retire_webhook
+from runbooks.webhooks.operations import change_webhook, create_webhook, retire_webhook
 from tests.factories.catalog import make_automation
 from tests.factories.identity import NOW, SETUP, make_person, make_team
 from tests.factories.library import PARTS, a_text
@@ -97,6 +97,19 @@ def test_what_acts_once_by_its_id_may_be_called_again_by_a_person(
     assert run(step, owner).state == "done"
     first, second = receiver.requests
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
+def test_an_approval_holds_for_this_address_alone(receiver: HttpReceiver, automation: Automation):
+    webhook, _ = registered(receiver.url, automation, is_dangerous=True)
+    lead, second = (make_person(roles=[Role.OPS_LEAD]) for _ in range(2))
+    step = run(step_of(begin(lead, CALL)), lead)
+    assert step.approval is not None
+    approvals.approve(step.approval.pk, person=second, now=NOW, authenticated_at=NOW)
+    change_webhook(webhook, values={"url": f"{receiver.url}elsewhere"}, actor=SETUP, now=NOW)
+    with pytest.raises(Conflict) as refused:
+        run(step, lead)
+    assert refused.value.code == "approval_changed"
+    assert receiver.requests == []
 
 
 def test_what_is_kept_before_the_call_says_that_it_left(automation: Automation, owner: Person, monkeypatch: Any):
