@@ -25,12 +25,14 @@ class ReplayTargetQuerySet(models.QuerySet["ReplayTarget"]):
 class ReplayTarget(models.Model):
     """An address that payloads are sent to, at most `rate_per_minute` of them. `idempotent` declares that it acts once
     per webhook-id, however often that comes; only then is what may have arrived sent again without a person.
+    `slowed_to`: the rate of a slower plan while it runs, where a query has read that along (queue.claims).
 
     `superseding`: a newer payload of a record key replaces the older ones that wait. `backup_mode`: whoever would send
     to the target stores here instead. `already_there`: answers that mean it had the payload before.
     """
 
     KEPT_AS: ClassVar[str] = "replay-target"
+    slowed_to: int | None = None
 
     slug = models.CharField(max_length=60, unique=True, validators=[SLUG])
     name = models.CharField(max_length=120)
@@ -76,6 +78,11 @@ class ReplayTarget(models.Model):
 
     def get_absolute_url(self) -> str:
         return f"/replay/targets/{self.slug}/"
+
+    @property
+    def pace(self) -> int:
+        """Requests a minute at this moment."""
+        return min(self.rate_per_minute, self.slowed_to or self.rate_per_minute)
 
 
 class TargetHealth(models.Model):

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Min
 
-from runbooks.models import ReplayItem, ReplayTarget, TargetHealth
+from runbooks.models import ReplayItem, ReplayPlan, ReplayTarget, TargetHealth
 from runbooks.queue import statements
 from runbooks.queue.engine import flow
 from runbooks.queue.engine.flow import Breaker, Budget
 from runbooks.queue.statements import Taken
+from runbooks.states import PlanState
 
 # A lease outlives the slot it waits for, the request and the writing down; it ends only when its holder has died.
 LEASE_BEYOND_TIMEOUT = timedelta(seconds=30)
@@ -39,9 +41,9 @@ def claim(target: ReplayTarget, *, limit: int, now: datetime) -> list[Claim]:
         return []
     if connection.vendor == "postgresql":
         taken, slot = statements.claim_on_postgres(
-            target.pk, limit=limit, rate_per_minute=target.rate_per_minute, now=now, until=_until(target, now)
+            target.pk, limit=limit, rate_per_minute=target.pace, now=now, until=_until(target, now)
         )
-        slots, _ = flow.book(slot, now, len(taken), target.rate_per_minute)
+        slots, _ = flow.book(slot, now, len(taken), target.pace)
         if taken or not _is_probe_due(target, now):
             return _claims(target, taken, slots)
     return _claim_in_steps(target, limit, now)
@@ -56,12 +58,12 @@ def _claim_in_steps(target: ReplayTarget, limit: int, now: datetime) -> list[Cla
         breaker = breaker_of(health)
         if breaker.is_open:
             return _claim_probe(target, health, breaker, now) if breaker.lets_probe(now) else []
-        room = min(limit, flow.free_slots(health.next_slot_at, now, target.rate_per_minute))
+        room = min(limit, flow.free_slots(health.next_slot_at, now, target.pace))
         budget = Budget(health.retry_tokens, health.retry_tokens_at).refilled(now)
         taken = _take(target, room, min(room, budget.retries), now) if room > 0 else []
         if not taken:
             return []
-        slots, health.next_slot_at = flow.book(health.next_slot_at, now, len(taken), target.rate_per_minute)
+        slots, health.next_slot_at = flow.book(health.next_slot_at, now, len(taken), target.pace)
         retries = sum(again for *_, again in taken)
         spent = budget.spent(firsts=len(taken) - retries, retries=retries)
         health.retry_tokens, health.retry_tokens_at = spent.tokens, spent.at
@@ -84,7 +86,7 @@ def _claim_probe(target: ReplayTarget, health: TargetHealth, breaker: Breaker, n
     taken = _take(target, 1, 1, now, probe=True)
     if not taken:
         return []
-    (slot,), health.next_slot_at = flow.book(health.next_slot_at, now, 1, target.rate_per_minute)
+    (slot,), health.next_slot_at = flow.book(health.next_slot_at, now, 1, target.pace)
     write_breaker(health, breaker.probing(slot + lease_of(target)))
     health.save(update_fields=["next_slot_at"])
     pk, token, number, tried, _ = taken[0]
@@ -137,9 +139,16 @@ def write_breaker(health: TargetHealth, breaker: Breaker) -> None:
 
 
 def due_targets(now: datetime) -> list[ReplayTarget]:
-    """Targets for which something may be sent now, or whose senders may have died."""
+    """Targets for which something may be sent now, or whose senders may have died. While a plan runs that is slower
+    than its target, all that goes there goes at the plan's rate: retries and followers would make it faster else.
+    """
     due = ReplayItem.objects.filter(due_at__lte=now).order_by().values("target")
-    return list(ReplayTarget.objects.filter(pk__in=due, stopped_at=None).select_related("automation"))
+    plans = ReplayPlan.objects.filter(target__in=due, state=PlanState.RUNNING, rate_per_minute__isnull=False).order_by()
+    slowest = dict(plans.values_list("target").annotate(slowest=Min("rate_per_minute")))
+    targets = list(ReplayTarget.objects.filter(pk__in=due, stopped_at=None).select_related("automation"))
+    for target in targets:
+        target.slowed_to = slowest.get(target.pk)
+    return targets
 
 
 def any_slot_before(target_ids: list[int], instant: datetime) -> bool:

@@ -118,7 +118,7 @@ class Round:
 
     def _submit(self, claimed: Claim, parcel: sending.Parcel, target: ReplayTarget) -> None:
         try:
-            self._senders.submit(self._send, claimed, parcel, target.rate_per_minute)
+            self._senders.submit(self._send, claimed, parcel, target.pace)
         except RuntimeError:  # this process is ending, as each worker does in its turn
             self._is_ending = True
             self._done.put((claimed, Outcome(Kind.PUT_BACK, "the worker ended before it was sent")))
@@ -156,7 +156,7 @@ class Round:
         """Give a request that missed its slot another one; too long after the claim it goes back instead."""
         parcel, latest = self._packed[claimed.token]
         target, now = self._targets[claimed.target_id], self.now()
-        slot = claims.rebook(target.pk, target.rate_per_minute, now) if now < latest else latest
+        slot = claims.rebook(target.pk, target.pace, now) if now < latest else latest
         if slot >= latest:
             return False
         self._submit(replace(claimed, slot=slot), parcel, target)

@@ -5,9 +5,11 @@ does not count as being on its way, and what is not let go any more is never wai
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+from runbooks.queue.engine import flow
 
 # Of fewer that have ended, no ratio says anything; of a smaller plan, all.
 ABORT_FROM = 10
@@ -69,6 +71,5 @@ def is_too_bad(progress: Progress, abort_ratio: Decimal) -> bool:
 
 
 def allowance(let_go_since: int, *, since: datetime, now: datetime, rate_per_minute: int) -> int:
-    """How many more a plan that is slower than its target may let go now: one at once, then at its own rate."""
-    seconds = max((now - since).total_seconds(), 0.0)
-    return max(int(seconds * rate_per_minute / 60) + 1 - let_go_since, 0)
+    """How many more a plan that is slower than its target may let go now: one at once, then as fast as it is sent."""
+    return max(int(max(now - since, timedelta(0)) / flow.spacing(rate_per_minute)) + 1 - let_go_since, 0)
