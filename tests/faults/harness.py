@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import create_connection, socket
 from typing import Any
 
 import psycopg
@@ -152,6 +153,35 @@ def worker(database: Database, log: Path, **environment: str) -> Iterator[Worker
         yield running
     finally:
         running.stop_somehow()
+
+
+@contextmanager
+def web(database: Database, log: Path, **environment: str) -> Iterator[str]:
+    """The portal's pages and API, served as in production; answers the address."""
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port"]
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            [*command, str(port), "--workers", "1", "--blocking-threads", "2", "opsportal.wsgi:application"],
+            env={**database.environment, **environment},
+            cwd=ROOT,
+            stdout=sink,
+            stderr=sink,
+        )
+    try:
+        wait_for(lambda: _answers(port), 90, lambda: tail(log))
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait(timeout=15)
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
 
 
 def sweep_age(database: Database, name: str = "policies") -> float:

@@ -63,6 +63,9 @@ class Raging:
         """The module that acts meanwhile, and its arguments."""
         raise NotImplementedError
 
+    def accompany(self, stack: ExitStack) -> None:
+        """Start what runs beside the hosts and is not killed, until the stack is closed."""
+
     def left(self) -> tuple[int, ...]:
         """What is still to do; all of it zero when it is over."""
         raise NotImplementedError
@@ -82,6 +85,7 @@ class Raging:
             try:
                 self.database.migrate()
                 self.load()
+                self.accompany(stack)
                 self.workers = [self._start_worker(number) for number in range(HOSTS)]
                 people = self._start_people()
                 try:

@@ -1,6 +1,6 @@
-"""`python -m tests.faults.replay_load COUNT KEYS RATE SURE_URL STRICT_URL`: payloads over record keys, let go at once.
+"""`python -m tests.faults.replay_load COUNT KEYS RATE SURE_URL STRICT_URL`: people, two targets, and payloads held.
 
-Every fifth goes to a target that is not declared idempotent; each target has its own keys.
+COUNT go to the target that acts once per webhook-id, a fifth as many to one that is not declared so; each has its KEYS.
 """
 
 import sys
@@ -8,6 +8,9 @@ from random import Random
 from typing import Any
 
 PIECE, STRICT_EVERY = 500, 5
+PASSWORD = "correct horse battery staple"
+# Who lets go by hand takes a second person after a hundred within an hour: there are several.
+ANALYSTS = 5
 
 
 def main(count: int, keys: int, rate: int, sure_url: str, strict_url: str) -> None:
@@ -19,32 +22,36 @@ def main(count: int, keys: int, rate: int, sure_url: str, strict_url: str) -> No
     from opsportal.catalog.models import Automation
     from opsportal.identity.operations import create_person
     from opsportal.identity.roles import Role
-    from runbooks.models import ReplayItem, ReplayTarget
+    from runbooks.models import ReplayTarget
     from runbooks.queue import operations
     from runbooks.queue.intake import read_item
     from runbooks.targets.operations import create_target
 
     actor, now = Actor.system("storm"), clock.database_now()
-    person = create_person(username="lead", name="Lead", roles=[Role.OPS_LEAD], actor=actor, now=now)
+    people = {"lead": Role.OPS_LEAD, **{f"analyst{number}": Role.ANALYST for number in range(ANALYSTS)}}
+    for username, role in people.items():
+        create_person(username=username, name=username, roles=[role], password=PASSWORD, actor=actor, now=now)
     common: dict[str, Any] = {"max_attempts": 50, "timeout_seconds": 3}
-    shares = {"sure": (sure_url, rate, True), "strict": (strict_url, max(rate // STRICT_EVERY, 60), False)}
-    for slug, (url, per_minute, idempotent) in shares.items():
+    shares = {"sure": (sure_url, count, rate, True), "strict": (strict_url, count // STRICT_EVERY, rate, False)}
+    for slug, (url, _, per_minute, idempotent) in shares.items():
         values = {"url": url, "rate_per_minute": per_minute, "idempotent": idempotent, **common}
         create_target(slug=slug, values=values, actor=actor, now=now)
-    random, news = Random(1), []
-    for number in range(count):
-        slug = "sure" if number % STRICT_EVERY else "strict"
-        said = {"target": slug, "record_key": f"lead-{random.randrange(keys)}", "payload": {"n": number}}
-        news.append(read_item({**said, "external_id": f"run-{number}"}))
+    random = Random(1)
     everywhere: dict[str, Any] = {"targets": ReplayTarget.objects.all(), "automations": Automation.objects.all()}
-    for start in range(0, count, PIECE):
-        operations.record_items(news[start : start + PIECE], **everywhere, now=now)
-    for target in ReplayTarget.objects.all():
-        items = list(ReplayItem.objects.filter(target=target))
-        release = operations.open_release(
-            target, kind="plan", items=items, reason="the target is back", actor=actor, person=person, now=now
-        )
-        operations.let_go(release, [item.pk for item in items], actor=actor, now=now)
+    for slug, (_, several, _, _) in shares.items():
+        news = [
+            read_item(
+                {
+                    "target": slug,
+                    "record_key": f"lead-{number if number < keys else random.randrange(keys)}",
+                    "payload": {"n": number},
+                    "external_id": f"run-{number}",
+                }
+            )
+            for number in range(several)
+        ]
+        for start in range(0, several, PIECE):
+            operations.record_items(news[start : start + PIECE], **everywhere, now=now)
 
 
 if __name__ == "__main__":
