@@ -123,8 +123,8 @@ _P = PlanState
 PLAN_TRANSITIONS: Mapping[PlanState, frozenset[PlanState]] = {
     _P.DRAFT: frozenset({_P.DRAFT, _P.DRY_RUN, _P.CANCELLED}),
     _P.DRY_RUN: frozenset({_P.DRAFT, _P.DRY_RUN, _P.AWAITING_APPROVAL, _P.RUNNING, _P.CANCELLED}),
-    _P.AWAITING_APPROVAL: frozenset({_P.APPROVED, _P.DRY_RUN, _P.CANCELLED}),
-    _P.APPROVED: frozenset({_P.RUNNING, _P.DRY_RUN, _P.CANCELLED}),
+    _P.AWAITING_APPROVAL: frozenset({_P.DRAFT, _P.APPROVED, _P.DRY_RUN, _P.CANCELLED}),
+    _P.APPROVED: frozenset({_P.DRAFT, _P.RUNNING, _P.DRY_RUN, _P.CANCELLED}),
     _P.RUNNING: frozenset({_P.PAUSED, _P.COMPLETED, _P.CANCELLED, _P.ABORTED}),
     _P.PAUSED: frozenset({_P.RUNNING, _P.CANCELLED}),
     _P.COMPLETED: frozenset(),

@@ -12,7 +12,7 @@ from runbooks.models.library import (
     RunbookValidation,
     StepReport,
 )
-from runbooks.models.plans import PlanItem, ReplayPlan
+from runbooks.models.plans import PlanItem, ReplayPlan, ShadowSend
 from runbooks.models.proposals import Proposal
 from runbooks.models.targets import ReplayTarget, TargetHealth
 from runbooks.models.webhooks import Webhook
@@ -37,6 +37,7 @@ __all__ = [
     "RunbookRevision",
     "RunbookStep",
     "RunbookValidation",
+    "ShadowSend",
     "StepReport",
     "TargetHealth",
     "Webhook",

@@ -155,3 +155,33 @@ class PlanItem(models.Model):
     @property
     def webhook_id(self) -> str:
         return f"{self.item_id}.r{self.sent_revision}" if self.sent_revision else str(self.item_id)
+
+
+class ShadowSend(models.Model):
+    """One payload of a frozen plan that went to the shadow of its target, written before it went. It belongs to the dry
+    run alone: no state, attempt, ledger line or breaker knows of it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    plan = models.ForeignKey(ReplayPlan, on_delete=models.CASCADE, related_name="shadow_sends", db_index=False)
+    item = models.ForeignKey(ReplayItem, on_delete=models.CASCADE, related_name="shadow_sends")
+    position = models.PositiveIntegerField()
+    webhook_id = models.CharField(max_length=80)
+    sent_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=60, blank=True)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    answer = models.CharField(max_length=500, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    is_taken = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["plan", "position"]
+        constraints = [models.UniqueConstraint(fields=["plan", "position"], name="runbooks_shadow_send_position")]
+
+    def __str__(self) -> str:
+        return f"{self.position} of {self.plan_id} in the shadow"
+
+    @property
+    def seconds(self) -> float | None:
+        return None if self.duration_ms is None else self.duration_ms / 1000

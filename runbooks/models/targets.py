@@ -28,7 +28,8 @@ class ReplayTarget(models.Model):
     `slowed_to`: the rate of a slower plan while it runs, where a query has read that along (queue.claims).
 
     `superseding`: a newer payload of a record key replaces the older ones that wait. `backup_mode`: whoever would send
-    to the target stores here instead. `already_there`: answers that mean it had the payload before.
+    to the target stores here instead. `already_there`: answers that mean it had the payload before. `shadow_url` gets
+    samples of dry runs, with a secret of its own: what signs in earnest never goes there.
     """
 
     KEPT_AS: ClassVar[str] = "replay-target"
@@ -49,6 +50,8 @@ class ReplayTarget(models.Model):
     already_there = models.JSONField(default=list, blank=True)
     secret_ref = models.CharField(max_length=80, blank=True)
     signing_secret = models.BinaryField(max_length=400, null=True, blank=True)
+    shadow_url = models.CharField(max_length=2000, blank=True)
+    shadow_secret_ref = models.CharField(max_length=80, blank=True)
     backup_mode = models.BooleanField(default=False)
     backup_since = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)

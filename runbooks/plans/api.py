@@ -22,6 +22,7 @@ from runbooks.models import PlanItem, ReplayPlan
 from runbooks.plans import operations, queries
 from runbooks.plans.shapes import (
     ChangePlanSerializer,
+    DryRunSerializer,
     NewPlanSerializer,
     PlanItemSerializer,
     PlanNoteSerializer,
@@ -58,14 +59,16 @@ class PlanViewSet(ResourceViewSet):
         "create": NewPlanSerializer,
         "partial_update": ChangePlanSerializer,
         "cancel": PlanReasonSerializer,
-        **dict.fromkeys(("dry_run", "approve", "start", "pause", "resume"), PlanNoteSerializer),
+        "dry_run": DryRunSerializer,
+        **dict.fromkeys(("shadow", "approve", "start", "pause", "resume"), PlanNoteSerializer),
     }
     response_serializers = {
         "create": {201: WholePlanSerializer},
         "start": {200: WholePlanSerializer, 202: WholePlanSerializer},
         "report": PlanReportSerializer,
         **dict.fromkeys(
-            ("retrieve", "partial_update", "dry_run", "approve", "pause", "resume", "cancel"), WholePlanSerializer
+            ("retrieve", "partial_update", "dry_run", "shadow", "approve", "pause", "resume", "cancel"),
+            WholePlanSerializer,
         ),
     }
     page_serializers = {"items": PlanItemSerializer, "requests": PlanRequestSerializer}
@@ -76,7 +79,7 @@ class PlanViewSet(ResourceViewSet):
     def create(self, request: Request) -> Response:
         given = self.body()
         target, about = get_target(given.pop("target"), principal_of(self.request)), given.pop("about", {})
-        is_frozen = given.pop("dry_run", True)
+        is_frozen, is_shadowed = given.pop("dry_run", True), given.pop("shadow", False)
         with transaction.atomic():
             plan = operations.create_plan(
                 target,
@@ -88,13 +91,15 @@ class PlanViewSet(ResourceViewSet):
             )
             if is_frozen:
                 plan = self._freeze(plan)
+            if is_frozen and is_shadowed:
+                self._send_to_shadow(plan)
         return self._whole(plan, status=201)
 
     def retrieve(self, request: Request, pk: str) -> Response:
         return self._whole(self.get_object())
 
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change what nobody was asked about yet; it is a draft then, and takes another dry run."""
+        """Change what has not started; it is a draft then, takes another dry run, and no approval of it holds."""
         person = person_of(principal_of(self.request))
         values, actor = self.body(partial=True), actor_of(request)
         return self._whole(
@@ -103,9 +108,25 @@ class PlanViewSet(ResourceViewSet):
 
     @action(detail=True, methods=["post"], url_path="dry-run")
     def dry_run(self, request: Request, pk: str) -> Response:
-        """Freeze what is selected now, and look each payload through. Nothing is sent."""
+        """Freeze what is selected now, and look each payload through. Nothing is sent; with `shadow` a sample goes to
+        the target's shadow address.
+        """
+        is_shadowed = self.body().get("shadow", False)
+        with transaction.atomic():
+            plan = self._freeze(self.get_object())
+            if is_shadowed:
+                self._send_to_shadow(plan)
+        return self._whole(plan)
+
+    @action(detail=True, methods=["post"])
+    def shadow(self, request: Request, pk: str) -> Response:
+        """Send a sample of the dry run to the target's shadow address: the canary, else what goes first, ten at most.
+        The answer holds what became of it; under an Idempotency-Key it is read afterwards.
+        """
         self.body()
-        return self._whole(self._freeze(self.get_object()))
+        plan = self.get_object()
+        self._send_to_shadow(plan)
+        return self._whole(plan)
 
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
@@ -168,6 +189,10 @@ class PlanViewSet(ResourceViewSet):
         return operations.freeze_plan(
             plan, principal=principal_of(self.request), actor=actor_of(self.request), now=self.now
         )
+
+    def _send_to_shadow(self, plan: ReplayPlan) -> None:
+        person = person_of(principal_of(self.request))
+        operations.send_to_shadow(plan, person=person, actor=actor_of(self.request), now=self.now)
 
     def _moved(self, operation: Any) -> Response:
         reason = self.body().get("reason", "")

@@ -4,6 +4,7 @@ SENTENCES = {
     "replay_plan.created": "{actor} drew up the replay plan {subject}.",
     "replay_plan.changed": "{actor} changed the replay plan {subject}.",
     "replay_plan.frozen": "{actor} froze the replay plan {subject} in a dry run.",
+    "replay_plan.shadowed": "{actor} sent a sample of the replay plan {subject} to the shadow of its target.",
     "replay_plan.asked": "{actor} asked a second person about the replay plan {subject}.",
     "replay_plan.approved": "{actor} approved the replay plan {subject}.",
     "replay_plan.returned": "The approval of the replay plan {subject} does not hold: it is a dry run again.",

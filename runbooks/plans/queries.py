@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
-from runbooks.models import Attempt, Delivered, PlanItem, Release, ReplayItem, ReplayPlan
+from runbooks.models import Attempt, Delivered, PlanItem, Release, ReplayItem, ReplayPlan, ShadowSend
 from runbooks.plans import freezing
 from runbooks.plans.engine.course import Progress
 from runbooks.queue.engine import flow
@@ -67,6 +67,13 @@ def list_rows(plan: ReplayPlan, principal: Principal | None) -> QuerySet[PlanIte
     """What it was frozen to, as far as `principal` may see the payloads."""
     rows = PlanItem.objects.filter(plan=plan, item__in=ReplayItem.objects.visible_to(principal))
     return rows.select_related("item__target__automation", "item__automation", "plan")
+
+
+def list_shadow(plan: ReplayPlan, principal: Principal | None) -> list[ShadowSend]:
+    """The sample that went to the target's shadow, as far as `principal` may see the payloads."""
+    seen = ReplayItem.objects.visible_to(principal)
+    rows = ShadowSend.objects.filter(plan=plan, item__in=seen).select_related("item")
+    return list(rows.order_by("position"))
 
 
 def undecided_plans(about_type: str, about_id: str) -> QuerySet[ReplayPlan]:

@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_datetime
 
 from opsportal.errors import InvalidInput
 from opsportal.identity.actors import Principal
+from opsportal.web import words
 from runbooks.models import ReplayItem, ReplayTarget
 from runbooks.states import ItemState
 
@@ -90,6 +91,11 @@ def takes(target: ReplayTarget, *, is_transformed: bool) -> list[str]:
     return [one.value for one in (*TAKEN, *doubtful)]
 
 
+def _told(text: str) -> str:
+    instant = parse_datetime(text)
+    return words.utc(instant) if instant is not None else text
+
+
 def sentence(said: Mapping[str, Any]) -> str:
     """The selection in words."""
     if not said:
@@ -97,5 +103,5 @@ def sentence(said: Mapping[str, Any]) -> str:
     parts = [f"{name} {value}" for name, value in said.items() if name not in ("items", *BOUNDS)]
     if "items" in said:
         parts.insert(0, f"{len(said['items'])} named")
-    parts += [f"{name} {value}" for name, value in said.items() if name in BOUNDS]
+    parts += [f"{name} {_told(said[name])}" for name in BOUNDS if name in said]
     return ", ".join(parts)

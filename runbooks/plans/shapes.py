@@ -8,7 +8,7 @@ from rest_framework import serializers as drf
 
 from opsportal.api.serializers import DateTimeField, ModelSerializer, Serializer
 from opsportal.identity.actors import actor_of
-from runbooks.models import ReplayPlan
+from runbooks.models import ReplayPlan, ShadowSend
 from runbooks.models.targets import MOST_PER_MINUTE
 from runbooks.plans import freezing, queries, rendering
 from runbooks.plans.engine.transform import MOST_STEPS
@@ -68,13 +68,14 @@ class ChangePlanSerializer(Serializer):
 
 class NewPlanSerializer(ChangePlanSerializer):
     """A plan is frozen and looked through at once, unless `dry_run` is false: then it is a draft. Nothing is sent
-    before it is started.
+    before it is started; with `shadow` a sample goes to the target's shadow address.
     """
 
     target = drf.CharField(max_length=60)
     reason = drf.CharField(max_length=500)
     about = PlanAboutSerializer(required=False)
     dry_run = drf.BooleanField(required=False)
+    shadow = drf.BooleanField(required=False)
 
 
 class PlanProgressSerializer(Serializer):
@@ -139,15 +140,38 @@ class PlanSerializer(ModelSerializer):
         return queries.duration_of(plan).total_seconds()
 
 
+class ShadowSendSerializer(ModelSerializer):
+    """One payload of the sample. `outcome` in words; `status` where there was an answer, which is masked and bounded.
+    Without `finished_at` it is on its way, or was cut off.
+    """
+
+    item = drf.CharField(source="item_id", read_only=True)
+    taken = drf.BooleanField(source="is_taken", read_only=True)
+
+    class Meta:
+        model = ShadowSend
+        fields = [
+            "position", "item", "webhook_id", "taken", "outcome", "status", "answer", "duration_ms", "sent_at",
+            "finished_at",
+        ]  # fmt: skip
+
+
 class WholePlanSerializer(PlanSerializer):
-    """The same with how far it has come, and whether starting it asks a second person first."""
+    """The same with how far it has come, whether starting it asks a second person first, and what the target's shadow
+    did with a sample.
+    """
 
     progress = drf.SerializerMethodField()
     needs_second_person = drf.SerializerMethodField()
+    shadow = drf.SerializerMethodField()
 
     class Meta:
         model = ReplayPlan
-        fields = [*PlanSerializer.Meta.fields, "needs_second_person", "progress"]
+        fields = [*PlanSerializer.Meta.fields, "needs_second_person", "progress", "shadow"]
+
+    @extend_schema_field(ShadowSendSerializer(many=True))
+    def get_shadow(self, plan: ReplayPlan) -> Any:
+        return ShadowSendSerializer(queries.list_shadow(plan, self.context["view"].principal), many=True).data
 
     @extend_schema_field(PlanProgressSerializer)
     def get_progress(self, plan: ReplayPlan) -> Any:
@@ -202,6 +226,12 @@ class PlanReasonSerializer(Serializer):
 
 class PlanNoteSerializer(Serializer):
     reason = drf.CharField(max_length=300, required=False, allow_blank=True)
+
+
+class DryRunSerializer(PlanNoteSerializer):
+    """`shadow`: a sample of what is frozen goes to the target's shadow address."""
+
+    shadow = drf.BooleanField(required=False)
 
 
 class _RenderedList(drf.ListSerializer[Any]):

@@ -1,5 +1,8 @@
 """Pages of replay plans: the list, one plan with how far it has come, and the exact requests of its dry run."""
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
@@ -10,23 +13,22 @@ from django.urls import reverse
 
 from opsportal import clock
 from opsportal.errors import DomainError, NotFound
-from opsportal.identity.actors import actor_of, principal_of
+from opsportal.identity.actors import Principal, actor_of, principal_of
 from opsportal.identity.permissions import scope_required
 from opsportal.identity.queries import person_of
-from opsportal.web import words
-from opsportal.web.actions import Done, post_action
+from opsportal.web.actions import Done, post_action, say
 from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
+from opsportal.web.words import count
 from runbooks.models import ReplayPlan
-from runbooks.plans import freezing, operations, queries, rendering, selection
+from runbooks.plans import operations, queries, rendering, shadowing, words
 from runbooks.plans.engine.course import Progress
-from runbooks.plans.forms import PlanForm
+from runbooks.plans.forms import NewPlanForm, PlanForm, initial_of
 from runbooks.plans.tables import TONES, PlanFilter, PlanTable
-from runbooks.states import OVER_PLANS, PLAN_TRANSITIONS, PLAN_WORDS, ItemState, PlanState
-from runbooks.states import WORDS as ITEM_WORDS
+from runbooks.states import OVER_PLANS, PLAN_TRANSITIONS, PLAN_WORDS, PlanState
 
 READ, ACT = "replay:read", "replay:request"
-REQUESTS_A_PAGE = 20
+REQUESTS_A_PAGE, FIRST_ROWS = 20, 3
 
 
 @scope_required(READ)
@@ -42,7 +44,7 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
         title="Replay plans",
         csv_name="replay-plans",
         context={
-            "sentence": f"{words.count(open_count, 'plan')} not over." if open_count else "No plan is open.",
+            "sentence": f"{count(open_count, 'plan')} not over." if open_count else "No plan is open.",
             "may_act": _may_act(request),
         },
     )
@@ -53,23 +55,29 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     plan, now, principal = _get(request, pk), clock.now(), principal_of(request)
     state, progress = PlanState(plan.state), queries.progress_of(plan)
     who = actor_of(request).id
-    context = {
+    context: dict[str, Any] = {
         "plan": plan,
         "title": str(plan),
         "badge": PLAN_WORDS[state],
         "tone": TONES[state],
-        "sentence": _sentence(plan, progress),
+        "sentence": words.verdict(plan, progress),
         "is_live": state == PlanState.RUNNING,
         "progress": progress,
-        "parts": _parts(progress),
+        "parts": words.parts(progress),
         "report": queries.report_of(plan) if plan.started_at else None,
-        "selection": selection.sentence(plan.selection),
+        "figures": _figures(plan, progress),
+        "selected": words.selected(plan.selection),
+        "steps": list(words.steps(plan.transform)),
+        "approval": words.approval(plan),
         "seconds": queries.duration_of(plan).total_seconds(),
-        "left_out": [(_left_out(name), count) for name, count in sorted(plan.left_out.items())],
+        "left_out": words.left_out(plan),
+        "first_rows": _first_rows(plan, principal, now),
+        **_shadow(plan, principal, now),
         "behind": queries.going(plan).filter(is_behind=True).count() if plan.frozen_at else 0,
         "needs_second": state == PlanState.DRY_RUN and queries.needs_second_person(plan, who, now),
-        "moves": _moves(state) if principal is not None and principal.allows(ACT) else set(),
-        "consequence": f"Replay {words.count(plan.item_count, 'payload')}",
+        "moves": _moves(plan) if _may_act(request) else set(),
+        "decides": _may_act(request) and plan.finished_at is None,
+        "consequence": f"Replay {count(plan.item_count, 'payload')}",
     }
     return render(request, "runbooks/plan_detail.html", context)
 
@@ -94,16 +102,35 @@ def requests(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @scope_required(ACT)
 def create(request: HttpRequest) -> HttpResponse:
-    person = principal_of(request)
-    form = PlanForm(request.POST or None, person=person, initial=request.GET.dict())
+    form = NewPlanForm(request.POST or None, person=principal_of(request), initial=request.GET.dict())
+    sentence = "Nothing is sent before somebody starts it: a dry run shows each request first."
+    frame = {"title": "New replay plan", "sentence": sentence, "back_url": reverse("plans:list"), "back_label": "Plans"}
+    return _editor(request, form, frame, lambda: _draw_up(request, form))
+
+
+@scope_required(ACT)
+def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Say something else of a plan: what was frozen, asked or approved of it holds no more."""
+    plan = _get(request, pk)
+    if plan.state not in operations.CHANGEABLE:
+        say(request, Done(f"A plan that is {PLAN_WORDS[PlanState(plan.state)]} is not changed any more.", tone="bad"))
+        return redirect(plan.get_absolute_url())
+    form = PlanForm(request.POST or None, initial=initial_of(plan))
+    frame = {"title": f"Change: {plan}", "back_url": plan.get_absolute_url(), "back_label": "Plan", "plan": plan}
+    frame["sentence"] = "It is a draft again, and takes another dry run. Whoever changes it counts as who asks for it."
+    return _editor(request, form, frame, lambda: _change(request, plan, form))
+
+
+def _editor(
+    request: HttpRequest, form: PlanForm, frame: dict[str, Any], save: Callable[[], ReplayPlan]
+) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
-            return redirect(_draw_up(request, form).get_absolute_url())
+            return redirect(save().get_absolute_url())
         except DomainError as error:
             refuse(form, error)
-    context = {"form": form, "title": "New replay plan", "back_url": reverse("plans:list"), "back_label": "Plans"}
-    context["sentence"] = "A dry run first: nothing is sent before somebody starts it."
-    return render(request, "runbooks/plan_form.html", context, status=422 if request.method == "POST" else 200)
+    status = 422 if request.method == "POST" else 200
+    return render(request, "runbooks/plan_form.html", {"form": form, **frame}, status=status)
 
 
 @scope_required(ACT)
@@ -121,6 +148,9 @@ def act(request: HttpRequest, pk: UUID, name: str) -> str | Done:
     if name == "dry-run":
         operations.freeze_plan(plan, principal=principal, actor=actor, now=now)
         return "Frozen anew. Nothing is sent before it is started."
+    if name == "shadow":
+        operations.send_to_shadow(plan, person=person_of(principal), actor=actor, now=now)
+        return shadowing.sentence_of(queries.list_shadow(plan, principal))
     if name == "pause":
         operations.pause_plan(plan, reason=reason, actor=actor, now=now)
         return "Paused. What is in flight ends; nothing else leaves."
@@ -134,57 +164,70 @@ def act(request: HttpRequest, pk: UUID, name: str) -> str | Done:
 
 
 @transaction.atomic
-def _draw_up(request: HttpRequest, form: PlanForm) -> ReplayPlan:
-    principal, actor, now = principal_of(request), actor_of(request), clock.now()
-    target, person = form.cleaned_data["target"], person_of(principal)
+def _draw_up(request: HttpRequest, form: NewPlanForm) -> ReplayPlan:
+    actor, now, target = actor_of(request), clock.now(), form.cleaned_data["target"]
+    person = person_of(principal_of(request))
     plan = operations.create_plan(target, values=form.values(), person=person, actor=actor, now=now)
-    return operations.freeze_plan(plan, principal=principal, actor=actor, now=now)
+    return _frozen(request, plan, now)
 
 
-def _sentence(plan: ReplayPlan, progress: Progress) -> str:
-    state, payloads = PlanState(plan.state), words.count(plan.item_count, "payload")
-    if state == PlanState.DRAFT:
-        return "Nothing is frozen yet: make a dry run."
-    if state in (PlanState.DRY_RUN, PlanState.AWAITING_APPROVAL, PlanState.APPROVED):
-        seconds = words.duration(queries.duration_of(plan).total_seconds())
-        told = f"{payloads} of {words.count(plan.key_count, 'record')} would be sent within {seconds} at the least."
-        return f"{told} {plan.note}".strip()
-    told = f"{progress.delivered:,} of {payloads} arrived, {progress.bad:,} did not."
-    return f"{told} {plan.note}".strip()
+@transaction.atomic
+def _change(request: HttpRequest, plan: ReplayPlan, form: PlanForm) -> ReplayPlan:
+    actor, now, person = actor_of(request), clock.now(), person_of(principal_of(request))
+    changed = operations.change_plan(plan, values=form.values(), person=person, actor=actor, now=now)
+    return _frozen(request, changed, now)
 
 
-def _parts(progress: Progress) -> list[tuple[str, int]]:
-    """What became of them, without what is nought."""
-    named = [
-        ("arrived", progress.delivered),
-        ("on their way", progress.moving),
-        ("to go", progress.to_go),
-        ("behind a payload that a person decides", progress.blocked),
-        ("given up", progress.dead),
-        ("in doubt", progress.in_doubt),
-        ("not sent by our own rules", progress.put_back),
-        ("sent or decided by others", progress.decided),
-    ]
-    return [(word, count) for word, count in named if count]
+def _frozen(request: HttpRequest, plan: ReplayPlan, now: datetime) -> ReplayPlan:
+    """With its dry run, unless a draft was asked for."""
+    if "draft" in request.POST:
+        return plan
+    return operations.freeze_plan(plan, principal=principal_of(request), actor=actor_of(request), now=now)
 
 
-def _left_out(name: str) -> str:
-    return freezing.FINDINGS.get(name) or ITEM_WORDS[ItemState(name)]
-
-
-def _moves(state: PlanState) -> set[str]:
+def _moves(plan: ReplayPlan) -> set[str]:
     """The buttons that make sense now."""
+    state = PlanState(plan.state)
     after = PLAN_TRANSITIONS[state]
-    moves = {"cancel"} if PlanState.CANCELLED in after else set()
-    if state in (PlanState.DRAFT, PlanState.DRY_RUN):
-        moves.add("dry-run")
-    if state in (PlanState.DRY_RUN, PlanState.APPROVED):
-        moves.add("start")
-    if state == PlanState.RUNNING:
-        moves.add("pause")
-    if state == PlanState.PAUSED:
-        moves.add("resume")
-    return moves
+    offered = {
+        "cancel": PlanState.CANCELLED in after,
+        "edit": state in operations.CHANGEABLE,
+        "dry-run": state in (PlanState.DRAFT, PlanState.DRY_RUN),
+        "shadow": state == PlanState.DRY_RUN and bool(plan.target.shadow_url),
+        "start": state in (PlanState.DRY_RUN, PlanState.APPROVED),
+        "pause": state == PlanState.RUNNING,
+        "resume": state == PlanState.PAUSED,
+    }
+    return {name for name, is_offered in offered.items() if is_offered}
+
+
+def _figures(plan: ReplayPlan, progress: Progress) -> list[tuple[str, Any, str]]:
+    """Label, value and tone: what it is about, and how it goes as soon as it does."""
+    about = [("Payloads", f"{plan.item_count:,}", ""), ("Records", f"{plan.key_count:,}", "")]
+    if plan.frozen_at is None:
+        return []
+    if plan.started_at is None:
+        out = sum(plan.left_out.values())
+        return [*about, ("Left out", f"{out:,}", ""), ("Requests a minute, at most", f"{plan.effective_rate:,}", "")]
+    bad = "bad" if progress.bad else ""
+    return [*about, ("Arrived", f"{progress.delivered:,}", ""), ("Did not arrive", f"{progress.bad:,}", bad)]
+
+
+def _first_rows(plan: ReplayPlan, principal: Principal | None, now: datetime) -> list[rendering.Rendered]:
+    """The first requests, as far as somebody still decides about them."""
+    if plan.frozen_at is None or plan.started_at is not None:
+        return []
+    return list(rendering.render_rows(queries.list_rows(plan, principal).order_by("position")[:FIRST_ROWS], now))
+
+
+def _shadow(plan: ReplayPlan, principal: Principal | None, now: datetime) -> dict[str, Any]:
+    sends = queries.list_shadow(plan, principal)
+    sample = len(shadowing.sample_of(plan)) if plan.state == PlanState.DRY_RUN and plan.target.shadow_url else 0
+    return {
+        "shadow": list(shadowing.words_of(sends, now)),
+        "shadow_sentence": shadowing.sentence_of(sends),
+        "shadow_button": f"Send {count(sample, 'payload')} to the shadow",
+    }
 
 
 def _may_act(request: HttpRequest) -> bool:

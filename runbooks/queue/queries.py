@@ -143,7 +143,12 @@ class Group:
     error_class: str
     count: int
     dead: int
+    held: int
     oldest_at: datetime
+
+    @property
+    def plannable(self) -> int:
+        return self.dead + self.held
 
     @property
     def is_poison(self) -> bool:
@@ -154,8 +159,8 @@ def groups(principal: Principal | None) -> list[Group]:
     """The unfinished items by automation, target and error, the largest group first."""
     rows = ReplayItem.objects.visible_to(principal).unfinished().order_by()
     names = ("automation__slug", "automation__name", "target__slug", "target__name", "error_class")
-    dead = Count("pk", filter=Q(state=ItemState.DEAD.value))
-    found = rows.values(*names).annotate(count=Count("pk"), dead=dead, oldest=Min("received_at"))
+    dead, held = (Count("pk", filter=Q(state=state.value)) for state in (ItemState.DEAD, ItemState.HELD))
+    found = rows.values(*names).annotate(count=Count("pk"), dead=dead, held=held, oldest=Min("received_at"))
     return [
         Group(
             row["automation__slug"] or "",
@@ -165,6 +170,7 @@ def groups(principal: Principal | None) -> list[Group]:
             row["error_class"],
             row["count"],
             row["dead"],
+            row["held"],
             row["oldest"],
         )
         for row in found.order_by("-count", *names)[:MOST_GROUPS]

@@ -13,10 +13,11 @@ from opsportal.vault import signatures
 from runbooks.models import ReplayItem, ReplayTarget
 from runbooks.queue import vaulting
 from runbooks.queue.engine.outcomes import Kind, Outcome, judge
-from runbooks.targets.secrets import credentials
+from runbooks.targets.secrets import Credentials, credentials, shadow_credentials
 
 MAX_ANSWER_BYTES = 65_536
 HIDDEN = "•••"
+SHADOW_HEADER = "Opsportal-Shadow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +44,39 @@ def render(item: ReplayItem, target: ReplayTarget, now: datetime, *, body: bytes
     """
     content = vaulting.open_payload(item) if body is None else body
     known = credentials(target)
+    headers = _headers(item, item.webhook_id, content, known, now)
+    return _parcel(target, target.url, headers, content, known)
+
+
+def render_shadow(item: ReplayItem, target: ReplayTarget, now: datetime, *, body: bytes, webhook_id: str) -> Parcel:
+    """The same for the target's shadow, marked as such: an id of its own, so that whoever shares a store with the
+    target never takes the real one for a duplicate, and none of the target's secrets.
+    """
+    known = shadow_credentials(target)
+    headers = {**_headers(item, webhook_id, body, known, now), SHADOW_HEADER: "true"}
+    return _parcel(target, target.shadow_url, headers, body, known)
+
+
+def _headers(item: ReplayItem, webhook_id: str, body: bytes, known: Credentials, now: datetime) -> dict[str, str]:
     stamp = int(now.timestamp())
     headers = {
         "Content-Type": item.content_type,
-        "webhook-id": item.webhook_id,
+        "webhook-id": webhook_id,
         "webhook-timestamp": str(stamp),
-        "Idempotency-Key": item.webhook_id,
+        "Idempotency-Key": webhook_id,
     }
     if item.correlation_id:
         headers["X-Correlation-ID"] = item.correlation_id
     if known.signing:
-        headers["webhook-signature"] = signatures.sign(
-            known.signing, message_id=item.webhook_id, timestamp=stamp, body=content
-        )
+        headers["webhook-signature"] = signatures.sign(known.signing, message_id=webhook_id, timestamp=stamp, body=body)
     if known.bearer:
         headers["Authorization"] = f"Bearer {known.bearer}"
+    return headers
+
+
+def _parcel(target: ReplayTarget, url: str, headers: dict[str, str], body: bytes, known: Credentials) -> Parcel:
     there = frozenset(int(status) for status in target.already_there)
-    return Parcel(target.url, headers, content, float(target.timeout_seconds), there, known.all)
+    return Parcel(url, headers, body, float(target.timeout_seconds), there, known.all)
 
 
 def post(parcel: Parcel, now: datetime) -> Outcome:

@@ -21,6 +21,7 @@ from opsportal.web.listing import list_page
 from runbooks.models import ReplayItem
 from runbooks.models.items import Release
 from runbooks.queue import authority, operations, queries, reading, words
+from runbooks.queue.handing_over import HandOver, hand_over
 from runbooks.queue.tables import ItemFilter, ItemTable
 from runbooks.states import TRANSITIONS, WORDS, ItemState
 from runbooks.targets.queries import health_of
@@ -51,8 +52,11 @@ def list_view(request: HttpRequest) -> HttpResponseBase:
             "sentence": words.verdict(waiting, now),
             "waiting": waiting,
             "held": waiting.counts.get(ItemState.HELD, 0),
+            "dead": waiting.counts.get(ItemState.DEAD, 0),
+            "in_doubt": waiting.counts.get(ItemState.IN_DOUBT, 0),
             "groups": queries.groups(principal),
-            "may_request": principal is not None and principal.allows(ACT),
+            "may_request": _may_act(request),
+            "hand_over": _hand_over(request),
         },
     )
 
@@ -96,6 +100,19 @@ def unmask(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _page(request, found, clear=reading.laid_out(body))
 
 
+def _hand_over(request: HttpRequest) -> HandOver | None:
+    """The filtered payloads as a plan; nothing where nothing is filtered."""
+    if not _may_act(request) or not any(request.GET.get(name) for name in ItemFilter.base_filters):
+        return None
+    filters = ItemFilter(request.GET, queryset=queries.list_items(principal_of(request)), request=request)
+    return hand_over(request.GET.dict(), filters.qs) if filters.form.is_valid() else None
+
+
+def _may_act(request: HttpRequest) -> bool:
+    principal = principal_of(request)
+    return principal is not None and principal.allows(ACT)
+
+
 def _page(request: HttpRequest, found: ReplayItem, *, clear: str = "", status: int = 200) -> HttpResponse:
     now, state, principal = clock.now(), ItemState(found.state), principal_of(request)
     context = {
@@ -113,7 +130,7 @@ def _page(request: HttpRequest, found: ReplayItem, *, clear: str = "", status: i
         "payload": _pretty(reading.masked(found)),
         "clear": clear,
         "may_unmask": queries.may_unmask(principal, found) and not clear,
-        "acts": _acts(found) if principal is not None and principal.allows(ACT) else [],
+        "acts": _acts(found) if _may_act(request) else [],
     }
     return render(request, "runbooks/replay_item.html", context, status=status)
 

@@ -30,13 +30,16 @@ PLAIN = (
     "superseding",
     "already_there",
     "secret_ref",
+    "shadow_url",
+    "shadow_secret_ref",
     "backup_mode",
 )
 
 
 class TargetSerializer(Serializer):
     """What a target declares. `idempotent`: it acts once per webhook-id. `already_there`: statuses that mean it had the
-    payload before. `secret_ref`: env:NAME, read from OPSPORTAL_REPLAY_SECRET_NAME.
+    payload before. `secret_ref`: env:NAME, read from OPSPORTAL_REPLAY_SECRET_NAME. `shadow_url` gets samples of dry
+    runs under `shadow_secret_ref` alone; it is no address that replay sends to in earnest.
     """
 
     slug = drf.RegexField(r"^[a-z0-9][a-z0-9-]*$", max_length=60)
@@ -53,6 +56,8 @@ class TargetSerializer(Serializer):
         child=drf.IntegerField(min_value=400, max_value=499), max_length=operations.MOST_STATUSES, required=False
     )
     secret_ref = drf.CharField(max_length=80, required=False, allow_blank=True)
+    shadow_url = drf.CharField(max_length=2000, required=False, allow_blank=True)
+    shadow_secret_ref = drf.CharField(max_length=80, required=False, allow_blank=True)
 
 
 class NewTargetSerializer(TargetSerializer):

@@ -14,7 +14,7 @@ from opsportal.outbound import policy
 from opsportal.vault import signatures
 from runbooks.models import ReplayTarget, TargetHealth
 from runbooks.models.targets import MOST_ATTEMPTS, MOST_PER_MINUTE, MOST_SECONDS
-from runbooks.targets import secrets
+from runbooks.targets import secrets, shadow
 from runbooks.targets.queries import team_of
 
 FIELDS = (
@@ -29,6 +29,8 @@ FIELDS = (
     "superseding",
     "already_there",
     "secret_ref",
+    "shadow_url",
+    "shadow_secret_ref",
 )
 RANGES = {
     "rate_per_minute": (1, MOST_PER_MINUTE),
@@ -162,8 +164,10 @@ def _refusal(target: ReplayTarget, name: str) -> InvalidInput | None:
         elif name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
             low, high = RANGES[name]
             return InvalidInput("out_of_range", f"Between {low} and {high:,}.", field=name)
-        elif name == "secret_ref":
-            secrets.check_reference(value)
+        elif name in ("secret_ref", "shadow_secret_ref"):
+            secrets.check_reference(value, field=name)
+        elif name == "shadow_url" and value:
+            shadow.check_shadow(target)
         elif name == "already_there":
             _check_statuses(value)
     except InvalidInput as error:

@@ -41,11 +41,11 @@ def close(target: Holder, secret: str) -> bytes:
     return vault.encrypt(subject_of(target), secret.encode())
 
 
-def check_reference(reference: str) -> None:
+def check_reference(reference: str, *, field: str = "secret_ref") -> None:
     """Refuse a reference that is none. That it resolves is asked when it is used: a secret may come later."""
     if reference and not REFERENCE.fullmatch(reference):
         sentence = "A reference is env:NAME; the secret stands in OPSPORTAL_REPLAY_SECRET_NAME."
-        raise InvalidInput("secret_ref_invalid", sentence, field="secret_ref")
+        raise InvalidInput("secret_ref_invalid", sentence, field=field)
 
 
 def is_resolved(reference: str) -> bool:
@@ -55,11 +55,18 @@ def is_resolved(reference: str) -> bool:
 def credentials(target: Holder) -> Credentials:
     """Raises LookupError when the reference leads nowhere: such a request would be refused, or worse, accepted."""
     own = vault.decrypt(subject_of(target), bytes(target.signing_secret)).decode() if target.signing_secret else ""
-    if not target.secret_ref:
-        return Credentials(own)
-    secret = _resolve(target.secret_ref)
+    return _foreign(target.secret_ref, own) if target.secret_ref else Credentials(own)
+
+
+def shadow_credentials(target: ReplayTarget) -> Credentials:
+    """What a shadow is sent: its own secret, or none. Whoever reads along there must not be able to sign in earnest."""
+    return _foreign(target.shadow_secret_ref, "") if target.shadow_secret_ref else Credentials("")
+
+
+def _foreign(reference: str, own: str) -> Credentials:
+    secret = _resolve(reference)
     if not secret:
-        raise LookupError(f"{target.secret_ref} is not set.")
+        raise LookupError(f"{reference} is not set.")
     return Credentials(secret) if secret.startswith(signatures.PREFIX) else Credentials(own, bearer=secret)
 
 

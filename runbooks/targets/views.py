@@ -57,6 +57,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "fare": fare,
         "health": health,
         "secret_missing": not secrets.is_resolved(target.secret_ref),
+        "shadow_secret_missing": not secrets.is_resolved(target.shadow_secret_ref),
         "may_write": _may_write(request),
     }
     return render(request, "runbooks/replay_target.html", context)
@@ -74,7 +75,7 @@ def create(request: HttpRequest) -> HttpResponse:
         say(request, Done(f"Made. Its signing secret, shown this once: {secret}", tone="calm"))
         return target
 
-    return _editor(request, form, save, "New replay target", reverse("replay:targets"))
+    return _editor(request, form, save, "New replay target", (reverse("replay:targets"), "Replay targets"))
 
 
 @scope_required(WRITE)
@@ -86,7 +87,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     def save() -> ReplayTarget:
         return operations.change_target(target, values=form.values(), actor=actor_of(request), now=clock.now())
 
-    return _editor(request, form, save, f"Change {target}", target.get_absolute_url())
+    return _editor(request, form, save, f"Change {target}", (target.get_absolute_url(), str(target)))
 
 
 @scope_required(WRITE)
@@ -114,7 +115,7 @@ def act(request: HttpRequest, slug: str, name: str) -> str | Done:
 
 
 def _editor(
-    request: HttpRequest, form: TargetForm, save: Callable[[], ReplayTarget], title: str, back: str
+    request: HttpRequest, form: TargetForm, save: Callable[[], ReplayTarget], title: str, back: tuple[str, str]
 ) -> HttpResponse:
     status = 200
     if request.method == "POST":
@@ -124,7 +125,7 @@ def _editor(
             except DomainError as error:
                 refuse(form, error)
         status = 422
-    context: dict[str, Any] = {"form": form, "title": title, "back_url": back, "back_label": "Back"}
+    context: dict[str, Any] = {"form": form, "title": title, "back_url": back[0], "back_label": back[1]}
     return render(request, "runbooks/replay_target_form.html", context, status=status)
 
 

@@ -5,10 +5,10 @@ from django.test import Client
 
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
-from runbooks.models import ReplayPlan
+from runbooks.models import ReplayItem, ReplayPlan
 from tests.factories.catalog import make_automation
 from tests.factories.identity import make_person, make_team
-from tests.factories.plans import make_frozen, run, start
+from tests.factories.plans import approve, make_frozen, run, start
 from tests.factories.replay import make_target, store
 from tests.receivers import HttpReceiver
 
@@ -96,3 +96,82 @@ def test_pausing_resuming_and_cancelling_from_the_page(analyst: Client) -> None:
     analyst.post(f"{plan.get_absolute_url()}cancel/", {"reason": "enough"})
     plan.refresh_from_db()
     assert plan.state == "cancelled"
+
+
+def test_a_plan_is_changed_on_its_page_and_keeps_what_the_form_does_not_know(analyst: Client) -> None:
+    target = make_target(slug="crm")
+    first, second, _ = store(target, "a", "b", "c", payload={"stage": "won"}, correlation_id="t-1")
+    named = sorted([str(first.pk), str(second.pk)])
+    steps = [{"op": "set", "field": "n", "value": 1.5}, {"op": "copy", "field": "stage", "to": "old"}]
+    plan = make_frozen(target, selection={"items": named, "correlation_id": "t-1"}, transform=steps)
+    address = f"{plan.get_absolute_url()}edit/"
+    page = analyst.get(address).content.decode()
+    assert "Only of 2 payloads named one by one." in page
+    assert "set n = 1.5" in page
+    form = {"reason": "again", "abort_percent": "12.5", "transform": "copy stage to old", "items": ",".join(named)}
+    assert analyst.post(address, {**form, "correlation_id": "t-1", "canary_count": "1"}).status_code == 302
+    plan.refresh_from_db()
+    assert (plan.state, plan.item_count, plan.canary_count, str(plan.abort_ratio)) == ("dry_run", 2, 1, "0.125")
+    assert plan.selection == {"items": named, "correlation_id": "t-1"}
+    assert plan.transform == [{"op": "copy", "field": "stage", "to": "old"}]
+    analyst.post(address, {**form, "draft": "1"})
+    plan.refresh_from_db()
+    assert (plan.state, plan.content_hash, plan.selection) == ("draft", "", {"items": named})
+    assert "A draft: nothing is frozen yet" in analyst.get(plan.get_absolute_url()).content.decode()
+
+
+def test_changing_what_was_asked_or_approved_voids_it(analyst: Client) -> None:
+    target = make_target(slug="crm", automation=make_automation(tier="P0"))
+    store(target, "a", "b")
+    plan, lead = start(make_frozen(target)), make_person(roles=[Role.OPS_LEAD])
+    for _ in range(2):
+        asked = plan.approval
+        analyst.post(f"{plan.get_absolute_url()}edit/", {"reason": "slower", "abort_percent": "20"})
+        asked.refresh_from_db()
+        plan.refresh_from_db()
+        assert (plan.state, plan.approval_id, asked.state) == ("dry_run", None, "voided")
+        plan = start(plan)
+        approve(plan, lead)
+        plan.refresh_from_db()
+    assert plan.state == "approved"
+
+
+def test_what_has_started_is_not_changed(analyst: Client) -> None:
+    target = make_target(slug="crm")
+    store(target, "a")
+    plan = start(make_frozen(target))
+    page = analyst.get(f"{plan.get_absolute_url()}edit/", follow=True).content.decode()
+    assert "A plan that is running is not changed any more." in page
+    assert "edit/" not in page
+
+
+def test_the_filtered_queue_leads_into_a_plan_of_just_these(analyst: Client) -> None:
+    target, other = make_target(slug="crm"), make_target(slug="mail", idempotent=True)
+    store(target, "a", "b", error_type="Timeout")
+    store(other, "c", "c", error_type="Timeout")
+    assert "of these" not in analyst.get("/replay/").content.decode()
+    page = analyst.get("/replay/?target=crm&state=open&error=Timeout").content.decode()
+    assert "Plan 2 payloads of these" in page
+    assert "/replay/plans/new/?error_type=Timeout&amp;target=crm" in page
+    assert "?error_type=Timeout&amp;record_key=c&amp;target=mail" not in page
+    page = analyst.get("/replay/?q=c").content.decode()
+    assert "/replay/plans/new/?record_key=c&amp;target=mail" in page
+    assert "one target at a time" in analyst.get("/replay/?error=Timeout").content.decode()
+    ReplayItem.objects.filter(target__in=[target, other]).update(state="in_doubt")
+    assert "of these" not in analyst.get("/replay/?state=in_doubt&target=crm").content.decode()
+    assert "Plan 2 payloads of these" in analyst.get("/replay/?state=in_doubt&target=mail").content.decode()
+    new = analyst.get("/replay/plans/new/?target=mail&state=in_doubt&record_key=c").content.decode()
+    assert 'value="mail" selected' in new
+    assert 'value="in_doubt" selected' in new
+
+
+def test_the_page_speaks_of_errors_states_and_times_in_words(analyst: Client) -> None:
+    target = make_target(slug="crm")
+    store(target, "a")
+    said = {"error_type": "", "state": "held", "from": "2026-01-01T00:00:00+01:00"}
+    plan = make_frozen(target, selection=said)
+    page = analyst.get(plan.get_absolute_url()).content.decode()
+    assert "1 payload of 1 record would be sent." in page
+    assert "<dt>Stored from</dt><dd><time" in page
+    assert "2026-01-01T00:00:00+01:00" not in page
+    assert "<dt>State</dt><dd>held</dd>" in page

@@ -16,7 +16,7 @@ from opsportal.identity.actors import actor_for
 from opsportal.identity.models import Person
 from opsportal.identity.queries import get_person
 from runbooks.models import ReplayPlan
-from runbooks.plans import operations, queries, sweep
+from runbooks.plans import operations, queries, shadowing, sweep
 from runbooks.plans.selection import BOUNDS, FILTERS
 from runbooks.queue import dispatch
 from runbooks.states import OVER_PLANS, PLAN_WORDS, PlanState
@@ -47,7 +47,8 @@ class Command(BaseCommand):
         plan.add_argument("--rate", type=int, help="at most so many a minute, never above the target's")
         plan.add_argument("--canary", type=int, default=0, help="so many go first; the rest waits for resume")
         plan.add_argument("--abort-ratio", default="0.2", help="stop above this share of failures (default 0.2)")
-        for name in ("show", "report", "start", "run", "resume"):
+        plan.add_argument("--shadow", action="store_true", help="send a sample to the target's shadow address")
+        for name in ("show", "report", "shadow", "start", "run", "resume"):
             acts.add_parser(name).add_argument("plan_id")
         for name in ("pause", "cancel"):
             one = acts.add_parser(name)
@@ -91,7 +92,10 @@ class Command(BaseCommand):
         }
         target, actor, now = get_target(options["target"], person), actor_for(person), clock.now()
         plan = operations.create_plan(target, values=values, person=person, actor=actor, now=now)
-        return operations.freeze_plan(plan, principal=person, actor=actor, now=now)
+        plan = operations.freeze_plan(plan, principal=person, actor=actor, now=now)
+        if options["shadow"]:
+            operations.send_to_shadow(plan, person=person, actor=actor, now=now)
+        return plan
 
     def _show(self, plan: ReplayPlan) -> None:
         seconds = queries.duration_of(plan).total_seconds()
@@ -105,6 +109,9 @@ class Command(BaseCommand):
         behind = queries.going(plan).filter(is_behind=True).count()
         if behind:
             self.stdout.write(f"{behind:,} wait behind a payload of their record that a person decides.")
+        sends = list(plan.shadow_sends.order_by("position"))
+        for one, word, _ in shadowing.words_of(sends, clock.now()):
+            self.stdout.write(f"shadow: {one.position:>6,}  {word}  {one.answer}".rstrip())
         if plan.state in (PlanState.AWAITING_APPROVAL, PlanState.PAUSED):
             raise SystemExit(1)
 
@@ -135,6 +142,8 @@ def _moved(act: str, plan: ReplayPlan, person: Person, reason: str) -> ReplayPla
     actor, now = actor_for(person), clock.now()
     if act == "start":
         return operations.start_plan(plan, person=person, actor=actor, now=now)
+    if act == "shadow":
+        return operations.send_to_shadow(plan, person=person, actor=actor, now=now)
     if act == "resume":
         return operations.resume_plan(plan, actor=actor, now=now, reason=reason)
     operation = operations.pause_plan if act == "pause" else operations.cancel_plan

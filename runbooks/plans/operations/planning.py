@@ -12,15 +12,16 @@ from opsportal.audit.engine import Actor
 from opsportal.errors import Conflict, InvalidInput
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person
-from runbooks.models import PlanItem, ReplayPlan, ReplayTarget
+from runbooks.models import PlanItem, ReplayPlan, ReplayTarget, ShadowSend
 from runbooks.models.targets import MOST_PER_MINUTE
 from runbooks.plans import freezing, selection
 from runbooks.plans.engine import transform
-from runbooks.plans.operations import moving
-from runbooks.states import PlanState
+from runbooks.plans.operations import asking, moving
+from runbooks.states import PLAN_WORDS, PlanState
 
 ABORT_RATIO = Decimal("0.2")
-CHANGEABLE = frozenset({PlanState.DRAFT, PlanState.DRY_RUN})
+CHANGEABLE = frozenset({PlanState.DRAFT, PlanState.DRY_RUN, PlanState.AWAITING_APPROVAL, PlanState.APPROVED})
+THAWED = frozenset({PlanState.DRAFT, PlanState.DRY_RUN})
 
 
 @transaction.atomic
@@ -57,16 +58,23 @@ def create_plan(
 def change_plan(
     plan: ReplayPlan, *, values: Mapping[str, Any], person: Person | None, actor: Actor, now: datetime
 ) -> ReplayPlan:
-    """Say something else of a plan that nobody was asked about yet: it is a draft again. Who changes it last counts as
-    who asks for it. Raises Conflict `invalid_transition`, InvalidInput at its field.
+    """Say something else of a plan that has not started: it is a draft again, and what a second person was asked or has
+    approved is void. Who changes it last counts as who asks for it. Raises Conflict `invalid_transition`, InvalidInput
+    at its field.
     """
     fresh = moving.held(plan)
     if fresh.state not in CHANGEABLE:
-        raise Conflict("invalid_transition", f"A plan that is {fresh.state} is not changed any more.")
+        raise Conflict(
+            "invalid_transition", f"A plan that is {PLAN_WORDS[PlanState(fresh.state)]} is not changed any more."
+        )
+    asked = fresh.approval
     _fill(fresh, values)
     _thaw(fresh)
+    fresh.approval = None
     fresh.requested_by, fresh.requester, fresh.requester_label = person, actor.id, actor.label[:150]
     moving.move(fresh, PlanState.DRAFT, "changed", actor=actor, now=now, reason=fresh.reason, extra=_said(fresh))
+    if asked is not None:
+        asking.withdraw(fresh, "The plan was changed.", now=now)
     return fresh
 
 
@@ -77,8 +85,9 @@ def freeze_plan(plan: ReplayPlan, *, principal: Principal | None, actor: Actor, 
     Raises Conflict `invalid_transition`; InvalidInput `nothing`, `too_many`.
     """
     fresh = moving.held(plan)
-    if fresh.state not in CHANGEABLE:
-        raise Conflict("invalid_transition", f"A plan that is {fresh.state} is frozen already.")
+    if fresh.state not in THAWED:
+        raise Conflict("invalid_transition", f"A plan that is {PLAN_WORDS[PlanState(fresh.state)]} is frozen already.")
+    ShadowSend.objects.filter(plan=fresh).delete()
     freezing.freeze(fresh, principal)
     fresh.frozen_at = now
     told = {"content_hash": fresh.content_hash, "left_out": fresh.left_out, "keys": fresh.key_count}
@@ -128,6 +137,7 @@ def _ratio(raw: Any) -> Decimal:
 
 
 def _thaw(plan: ReplayPlan) -> None:
+    ShadowSend.objects.filter(plan=plan).delete()
     PlanItem.objects.filter(plan=plan).delete()
     plan.frozen_at, plan.item_count, plan.key_count, plan.left_out, plan.content_hash = None, 0, 0, {}, ""
 

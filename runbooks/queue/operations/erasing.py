@@ -14,7 +14,7 @@ from opsportal.audit.erasers import Erased
 from opsportal.audit.models import Entry
 from opsportal.errors import Conflict
 from opsportal.vault import operations as vault
-from runbooks.models import Attempt, Lane, Payload, ReplayItem
+from runbooks.models import Attempt, Lane, Payload, ReplayItem, ShadowSend
 from runbooks.queue import lanes
 from runbooks.states import ItemState
 
@@ -69,6 +69,7 @@ def _blank(ids: Sequence[UUID], lane_ids: Sequence[int], now: datetime) -> None:
         rows.exclude(last_error=REASON).update(last_error="")
         rows.update(record_key="", external_id="", error_message="")
         Attempt.objects.filter(item__in=chunk).update(answer="")
+        ShadowSend.objects.filter(item__in=chunk).update(answer="")
     for start in range(0, len(lane_ids), BATCH):
         several = Lane.objects.filter(pk__in=lane_ids[start : start + BATCH])
         several.update(record_key=Concat(Value("erased:"), Cast(F("pk"), CharField())))
