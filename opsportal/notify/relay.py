@@ -6,20 +6,17 @@ hangs holds its own few threads and nobody else's.
 
 import logging
 import queue
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from django.db import connection
-
-from opsportal import trace
 from opsportal.notify import aftermath, claims, digest, senders
 from opsportal.notify.claims import Claim
 from opsportal.notify.models import Destination
 from opsportal.notify.retry import Kind, Outcome
 from opsportal.notify.senders import Letter, Parcel
+from opsportal.sweeps.background import Background
 from opsportal.sweeps.registry import SweepResult
 
 log = logging.getLogger("opsportal.notify")
@@ -27,7 +24,6 @@ log = logging.getLogger("opsportal.notify")
 SENDERS, PER_HOST, PER_FAILING_HOST, FOR_FAILING_HOSTS = 12, 4, 1, 4
 CLAIM_SECONDS = 8.0  # of new claims in a round; sends in flight then have ten seconds more
 LOOK_EVERY_SECONDS = 0.5
-PATIENCE_SECONDS = 1.5  # how long the worker's round waits for the relay before it goes on to other sweeps
 STUCK_AFTER_SECONDS = 120.0
 
 
@@ -142,54 +138,12 @@ def drain(now: datetime) -> SweepResult:
     return Round(now).run()
 
 
-class Background:
-    """A round in a thread of its own, so that a slow receiver never holds up the timers."""
-
-    def __init__(self, now: datetime) -> None:
-        self.round = Round(now)
-        self.error: Exception | None = None
-        self.thread = threading.Thread(target=self._run, name="relay")
-        self.thread.start()
-
-    def _run(self) -> None:
-        try:
-            with trace.scope(source="task"):
-                self.round.run()
-        except Exception as error:
-            log.exception("The relay stopped.")
-            self.error = error
-        finally:
-            connection.close()
-
-    @property
-    def is_stuck(self) -> bool:
-        return time.monotonic() - self.round.began > STUCK_AFTER_SECONDS
-
-
-_lock = threading.Lock()
-_background: Background | None = None
+background = Background("outbox", Round, stuck_after_seconds=STUCK_AFTER_SECONDS)
 
 
 def sweep(now: datetime) -> SweepResult:
-    """The part `outbox` of the sweeps. In a worker it waits a moment, then the relay goes on beside other sweeps."""
-    if trace.current_source() != "task" or connection.in_atomic_block:
-        return drain(now)
-    with _lock:
-        background = _running(now)
-    background.thread.join(PATIENCE_SECONDS)
-    if background.error is not None:
-        raise background.error
-    return background.round.result()
-
-
-def _running(now: datetime) -> Background:
-    """The round at work, or a new one. One that neither ends nor fails is a failure of the sweep."""
-    global _background
-    if _background is None or not _background.thread.is_alive():
-        _background = Background(now)
-    elif _background.is_stuck:
-        raise RuntimeError("The relay has not come to an end for two minutes.")
-    return _background
+    """The part `outbox` of the sweeps."""
+    return background.sweep(now)
 
 
 def _pack(claimed: Claim, now: datetime) -> Parcel | Letter | Outcome:

@@ -6,7 +6,6 @@ holds its own few threads and nobody else's.
 
 import logging
 import queue
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection
-
-from opsportal import trace
+from opsportal.sweeps.background import Background
 from opsportal.sweeps.registry import SweepResult
 from opsportal.vault.engine import Shredded, VaultError
 from runbooks.models import ReplayItem, ReplayTarget
@@ -30,7 +27,6 @@ log = logging.getLogger("runbooks")
 SENDERS, PER_TARGET = 16, 12
 CLAIM_SECONDS = 8.0  # of new claims in a round; what is in flight then has its timeout more
 LOOK_EVERY_SECONDS, NAP_SECONDS = 0.5, 0.05
-PATIENCE_SECONDS = 1.5  # how long the worker's round waits for the dispatcher before it goes on to other sweeps
 STUCK_AFTER_SECONDS = 180.0
 MISSED = Outcome(Kind.PUT_BACK, "missed its slot")
 # How long after its claim a request may still be given another slot; its lease must outlive the answer.
@@ -181,51 +177,9 @@ def drain(now: datetime, *, seconds: float = CLAIM_SECONDS) -> SweepResult:
     return Round(now).run(seconds=seconds)
 
 
-class Background:
-    """A round in a thread of its own, so that a slow target never holds up the timers."""
-
-    def __init__(self, now: datetime) -> None:
-        self.round = Round(now)
-        self.error: Exception | None = None
-        self.thread = threading.Thread(target=self._run, name="replay")
-        self.thread.start()
-
-    def _run(self) -> None:
-        try:
-            with trace.scope(source="task"):
-                self.round.run()
-        except Exception as error:
-            log.exception("The dispatcher stopped.")
-            self.error = error
-        finally:
-            connection.close()
-
-    @property
-    def is_stuck(self) -> bool:
-        return time.monotonic() - self.round.began > STUCK_AFTER_SECONDS
-
-
-_lock = threading.Lock()
-_background: Background | None = None
+background = Background("replay", Round, stuck_after_seconds=STUCK_AFTER_SECONDS)
 
 
 def sweep(now: datetime) -> SweepResult:
-    """The part `replay` of the sweeps. In a worker it waits a moment, then goes on beside other sweeps."""
-    if trace.current_source() != "task" or connection.in_atomic_block:
-        return drain(now)
-    with _lock:
-        background = _running(now)
-    background.thread.join(PATIENCE_SECONDS)
-    if background.error is not None:
-        raise background.error
-    return background.round.result()
-
-
-def _running(now: datetime) -> Background:
-    """The round at work, or a new one. One that neither ends nor fails is a failure of the sweep."""
-    global _background
-    if _background is None or not _background.thread.is_alive():
-        _background = Background(now)
-    elif _background.is_stuck:
-        raise RuntimeError("The dispatcher has not come to an end for three minutes.")
-    return _background
+    """The part `replay` of the sweeps."""
+    return background.sweep(now)

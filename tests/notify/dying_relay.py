@@ -59,7 +59,7 @@ def end_amid_a_round(now: datetime) -> None:
     """What a worker does whose time has come: its process ends in good order while the relay goes on beside it."""
     from opsportal.notify import relay
 
-    relay.Background(now)
+    relay.background.start(now)
     time.sleep(0.4)
 
 

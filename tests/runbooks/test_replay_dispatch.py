@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -227,6 +227,40 @@ def test_a_slow_worker_whose_lease_was_taken_over_changes_nothing(receiver: Http
     assert list(item.log.values_list("number", "was_late")) == [(1, True), (2, False)]
 
 
+@pytest.mark.parametrize(("idempotent", "says"), [(True, 422), (True, 200), (False, 200)])
+def test_a_slow_dispatcher_that_comes_to_an_answer_after_its_lease_changes_nothing(
+    receiver: HttpReceiver, idempotent: bool, says: int
+) -> None:
+    """It hangs in its request while another one takes the lease over: its answer is logged as late, and no more."""
+    answers = threading.Event()
+    receiver.answer(lambda _: Answer(says if answers.wait(60) else 500))
+    target = make_target(receiver.url, idempotent=idempotent, timeout_seconds=30)
+    first, second = store(target, "lead-1", "lead-1")
+    let_go([first, second])
+    slow = threading.Thread(target=_drain_and_close, args=(1, NOW))
+    slow.start()
+    receiver.wait_for(1, timeout=60)
+    later = NOW + timedelta(minutes=10)
+    dispatch.drain(later, seconds=1)
+    dispatch.drain(later + timedelta(minutes=10), seconds=2)
+    settled = ["delivered", "delivered"] if idempotent else ["in_doubt", "pending"]
+    assert list(states(target).values()) == settled
+    answers.set()
+    slow.join(60)
+    assert list(states(target).values()) == settled
+    late = Attempt.objects.get(item=first, number=1)
+    assert (late.was_late, late.status) == (True, says)
+    assert Delivered.objects.count() == (2 if idempotent else 0)
+    sent = [request.headers["webhook-id"] for request in receiver.requests]
+    assert sent == [str(first.pk), *([str(first.pk), str(second.pk)] if idempotent else [])]
+    if not idempotent:
+        first.refresh_from_db()
+        operations.mark_delivered(first, reason="its late answer says so", actor=SETUP, now=later)
+        dispatch.drain(later + timedelta(minutes=11), seconds=1)
+        assert set(states(target).values()) == {"delivered"}
+        assert len(receiver.requests) == 2
+
+
 def test_the_rate_is_never_exceeded_by_more_than_one_a_second(receiver: HttpReceiver) -> None:
     arrivals: list[float] = []
     receiver.always(lambda _: arrivals.append(time.monotonic()) or Answer(200))
@@ -241,8 +275,8 @@ def test_the_rate_is_never_exceeded_by_more_than_one_a_second(receiver: HttpRece
     assert max(sum(at <= other < at + 1 for other in arrivals) for at in arrivals) <= 21
 
 
-def _drain_and_close(seconds: float) -> None:
-    dispatch.drain(clock.now(), seconds=seconds)
+def _drain_and_close(seconds: float, now: datetime | None = None) -> None:
+    dispatch.drain(now or clock.now(), seconds=seconds)
     connection.close()
 
 
