@@ -208,6 +208,7 @@ TEXTS = (
 )  # fmt: skip
 PLAIN = ("id", "occurred_at", "ingested_at", "historical", "clock_skew", "amount")
 PIECE = 500  # rows handed to the driver at once
+ENCODER = msgspec.json.Encoder()
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -244,10 +245,15 @@ def _line(key: int, event: NewEvent, trace_id: str, now: datetime, said_at: str)
         event.source,
         event.event_id,
         event.trace_id or trace_id or ids.new_trace_id(),
-        msgspec.json.encode(event.attributes).decode() if event.attributes else "{}",
+        ENCODER.encode(event.attributes).decode() if event.attributes else "{}",
     )
     at, amount = event.occurred_at, r"\N" if event.amount is None else event.amount
-    return f"{texts}\t{key}\t{at.isoformat()}\t{said_at}\t{event.historical}\t{at > now}\t{amount}\n"
+    return f"{texts}\t{key}\t{_iso(at)}\t{said_at}\t{event.historical}\t{at > now}\t{amount}\n"
+
+
+def _iso(instant: datetime) -> str:
+    """As isoformat() says it, in a fifth of its time."""
+    return ENCODER.encode(instant)[1:-1].decode()
 
 
 def _escaped(*texts: str) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from handoffs.events import NewEvent, record_event, record_events
 from opsportal import trace
-from opsportal.api.lines import Intake, read_json, shaped
+from opsportal.api.lines import Intake, read_shape, shaped
 from opsportal.audit.engine import Actor
 from opsportal.errors import InvalidInput
 from opsportal.integrations.models import Integration
@@ -28,12 +28,12 @@ USUAL_PLACES = {"case_id": "data.id", "event_name": "type", "timestamp": "timest
 ACTOR_FIELDS = {"actor_kind": "kind", "actor_id": "id"}
 
 
-class EventActor(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
+class EventActor(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True, gc=False):
     kind: Literal["human", "system", "unknown"] = "unknown"
     id: Text200 = ""
 
 
-class EventLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
+class EventLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True, kw_only=True, gc=False):
     """One event as the API writes it."""
 
     case_id: Name
@@ -52,11 +52,14 @@ class EventLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     historical: bool = False
 
 
+DECODER = msgspec.json.Decoder(EventLine)
+
+
 def read_line(raw: bytes, *, source: str = "") -> NewEvent:
     """One event in one line of JSON. `source` overrules the line's own. Raises InvalidInput with a code, and at the
     field where there is one.
     """
-    return read_event(read_json(raw), source=source)
+    return new_event(read_shape(raw, DECODER), source=source)
 
 
 def read_event(raw: Any, *, source: str = "") -> NewEvent:
@@ -112,6 +115,8 @@ def _name(text: str, field: str) -> str:
 
 
 def _instant(instant: datetime) -> datetime:
+    if instant.tzinfo is UTC:
+        return instant
     try:
         return instant.astimezone(UTC)
     except OverflowError:  # year 1 or 9999, at the other end of the world

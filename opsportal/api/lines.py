@@ -153,21 +153,22 @@ def read_json(raw: bytes) -> Any:
     """
     if len(raw) > MAX_LINE_BYTES:
         raise InvalidInput("too_long", f"A line has at most {MAX_LINE_BYTES} bytes.")
-    if b"\\u" not in raw:
-        try:
-            value = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
-        else:
-            flat = raw.translate(ANY_DIGIT, WHITESPACE)
-            is_small = flat.count(b"{") + flat.count(b"[") <= parsers.MAX_DEPTH and LONG_NUMBER not in flat
-            # Each key is followed by `":`. More of these than in what was understood may mean that one stands twice.
-            if is_small and flat.count(b'":') == msgspec.json.encode(value).count(b'":'):
-                return value
+    value = _decoded(raw, ANYTHING)
+    if value is not UNSURE:
+        return value
     try:
         return parsers.loads(raw)
     except Malformed as error:
         raise InvalidInput(str(error.get_codes()), str(error.detail)) from None
+
+
+def read_shape(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
+    """The line as its declared shape, at once where nothing is amiss. Raises InvalidInput as the two steps do.
+
+    The shape leaves out what stands at its default (`omit_defaults`): a line that says so goes the longer way.
+    """
+    value = _decoded(raw, decoder) if len(raw) <= MAX_LINE_BYTES else UNSURE
+    return value if value is not UNSURE else shaped(read_json(raw), decoder.type)
 
 
 def shaped(raw: Any, shape: type[Shape]) -> Shape:
@@ -176,6 +177,25 @@ def shaped(raw: Any, shape: type[Shape]) -> Shape:
         return msgspec.convert(raw, shape)
     except msgspec.ValidationError as error:
         _refuse(error)
+
+
+ANYTHING = msgspec.json.Decoder()
+UNSURE: Any = object()
+
+
+def _decoded(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+    """What the line says, if it is certain that the strict parser would read the same; else UNSURE."""
+    if b"\\" in raw and b"\\u" in raw:  # one byte is sooner found than two
+        return UNSURE
+    try:
+        value = decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return UNSURE
+    flat = raw.translate(ANY_DIGIT, WHITESPACE)
+    if flat.count(b"{") + flat.count(b"[") > parsers.MAX_DEPTH or LONG_NUMBER in flat:
+        return UNSURE
+    # Each key is followed by `":`. More of these than in what was understood may mean that one stands twice.
+    return value if flat.count(b'":') == msgspec.json.encode(value).count(b'":') else UNSURE
 
 
 def _refuse(error: msgspec.ValidationError) -> NoReturn:

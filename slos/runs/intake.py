@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from opsportal import trace
-from opsportal.api.lines import read_json, shaped
+from opsportal.api.lines import read_shape, shaped
 from opsportal.errors import InvalidInput
 from opsportal.outbound.masking import MASK, mask
 from slos.runs.engine import RUNNING, NewRun, Seconds, Step
@@ -34,7 +34,7 @@ KEYED = re.compile(
 )
 
 
-class RunLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
+class RunLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True, kw_only=True, gc=False):
     """One report about a run as the API writes it."""
 
     automation: Slug
@@ -63,9 +63,12 @@ class RunLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     steps: Annotated[list[Step], msgspec.Meta(max_length=MAX_STEPS)] = []
 
 
+DECODER = msgspec.json.Decoder(RunLine)
+
+
 def read_line(raw: bytes) -> NewRun:
     """One report in one line of JSON. Raises InvalidInput with a code, and at the field where there is one."""
-    return read_run(read_json(raw))
+    return new_run(read_shape(raw, DECODER))
 
 
 def read_run(raw: Any) -> NewRun:
