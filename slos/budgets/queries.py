@@ -60,7 +60,7 @@ __all__ = [
 SKEW = timedelta(seconds=300)  # clocks of callers may be ahead by so much
 POINTS = 120  # of a burn-down
 COHORTS = 60  # of one of hit rates: whole days of UTC, which are added up already
-STEP = timedelta(minutes=15)
+STEPS = [buckets.QUARTER, *(hours * buckets.HOUR for hours in (1, 2, 3, 4, 6, 8, 12, 24))]  # seconds between two
 
 
 class _Reading(NamedTuple):
@@ -291,13 +291,15 @@ def _midnights(window: Window, until: datetime) -> list[datetime]:
 
 
 def _steps(window: Window, until: datetime) -> list[datetime]:
-    """Up to so many instants after the window's start, at whole quarters of an hour, the last one `until`."""
-    length = (window.end - window.start) / POINTS
-    step = max(STEP, STEP * -(-length // STEP))
-    ends, end = [], window.start + step
+    """Up to so many instants after the window's start, the last one `until`. They are those at which wide buckets
+    begin, so that few make up what lies between two of them.
+    """
+    length = -(-window.seconds // POINTS)
+    step = next((one for one in STEPS if one >= length), -(-length // buckets.DAY) * buckets.DAY)
+    ends, end = [], buckets.floor(window.start, step) + timedelta(seconds=step)
     while end < until:
         ends.append(end)
-        end += step
+        end += timedelta(seconds=step)
     return [*ends, until] if until > window.start else []
 
 
@@ -307,21 +309,19 @@ def _points(cuts: Sequence[datetime], spent: Sequence[tuple[Fraction, Budget, Se
     if not judged_ones or len(cuts) < 2:
         return [Point(at, None) for at in cuts]
     weight = sum((one[0] for one in judged_ones), Fraction())
-    shares = [_running_share(budget, pieces) for _, budget, pieces in judged_ones]
-    together = [
-        sum((one[0] * share for one, share in zip(judged_ones, at_cut, strict=True)), Fraction()) / weight
-        for at_cut in zip(*shares, strict=True)
-    ]
+    shares = [_running_share(budget, pieces, part / weight) for part, budget, pieces in judged_ones]
+    together = shares[0] if len(shares) == 1 else [sum(at_cut, Fraction()) for at_cut in zip(*shares, strict=True)]
     return [
         Point(cuts[0], Decimal(1)),
         *(Point(at, rounded(1 - share)) for at, share in zip(cuts[1:], together, strict=True)),
     ]
 
 
-def _running_share(budget: Budget, pieces: Sequence[Tally]) -> list[Fraction]:
-    """The share of the budget spent up to the end of each piece."""
-    per_bad = (budget.exact_consumed or Fraction()) / budget.bad if budget.bad else Fraction()
-    return [bad * per_bad for bad in accumulate(one.bad for one in pieces)]
+def _running_share(budget: Budget, pieces: Sequence[Tally], weight: Fraction) -> list[Fraction]:
+    """The share of the budget spent up to the end of each piece, weighted. Most pieces spend nothing."""
+    per_bad = weight * (budget.exact_consumed or Fraction()) / budget.bad if budget.bad else Fraction()
+    found: dict[int, Fraction] = {}
+    return [found.setdefault(bad, bad * per_bad) for bad in accumulate(one.bad for one in pieces)]
 
 
 def _causes(pieces: Iterable[Tally]) -> list[Cause]:

@@ -68,7 +68,7 @@ def list_versions(slo: Slo) -> list[SloVersion]:
 
 def list_exclusions(slo: Slo) -> list[Exclusion]:
     """Those of the SLO and of its automation, newest first; withdrawn ones too."""
-    return list(Exclusion.objects.of(slo).select_related("author", "approved_by", "automation", "slo"))
+    return list(Exclusion.objects.of(slo).select_related("author", "approved_by"))
 
 
 def get_exclusion(slo: Slo, pk: int) -> Exclusion:

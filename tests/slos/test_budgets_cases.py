@@ -395,6 +395,18 @@ def test_a_burn_down_ends_where_the_budget_stands():
         assert points[-1].at == at(60)
 
 
+def test_a_burn_down_steps_from_whole_hour_to_whole_hour():
+    first_sweep()
+    (slo, *_) = zoo()
+    end = at(60 * 50 + 7)
+    sweep(end)
+    first, *between, last = [one.at for one in queries.burndown(slo, end)]
+    assert 20 < len(between) <= 120
+    assert [one.minute for one in between] == [0] * len(between)
+    assert first < between[0]
+    assert between[-1] < last == end
+
+
 def test_another_target_on_the_same_history():
     first_sweep()
     slos = zoo()
