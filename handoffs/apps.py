@@ -36,6 +36,7 @@ class HandoffsConfig(AppConfig):
         addresses.register("handoff", lambda key: reverse("handoffs:detail", args=[key]))
         addresses.register("rule", lambda slug: reverse("rules:detail", args=[slug]))
         addresses.register("breach_reason", lambda slug: f"{reverse('review:reasons')}#reason-{slug}")
+        self._erase()
         ownership.register("handoffs", list_owned)
         sweeps.register("handoffs", sweep_handoffs, every=timedelta(seconds=10))
         facts.register(Fact, kinds=FactKind, tell=tell)
@@ -55,4 +56,13 @@ class HandoffsConfig(AppConfig):
             on_approved=proposals.on_approved,
             may_decide=proposals.may_decide,
             look=proposals.look,
+        )
+
+    def _erase(self) -> None:
+        from handoffs.erasing import erase_subject, find_subject
+        from opsportal.audit import erasers
+
+        erasers.register("handoffs", erase_subject, find=find_subject, order=10)
+        erasers.leave_to_people(
+            "handoffs_rule", "handoffs_ruleversion", "handoffs_breachreason", because="A rule is changed by hand."
         )

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "handoffs",
     "slos",
     "runbooks",
+    "opsportal.privacy",
     "opsportal.portal",
     "opsportal.workbench",
     "django.contrib.admin",

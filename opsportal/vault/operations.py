@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
-from django.db.models.functions import Now
+from django.db.models import CharField, QuerySet, Value
+from django.db.models.functions import Cast, Concat, Now
 
 from opsportal.vault import engine
 from opsportal.vault.engine import Shredded, VaultError, WrappingKey
@@ -52,8 +52,8 @@ def decrypt(subject: str, ciphertext: bytes) -> bytes:
     """Open what `encrypt` closed for this subject. Shredded when its key was destroyed, VaultError otherwise."""
     sealed = bytes(ciphertext)
     key_id = engine.key_id_of(sealed)
-    key = SubjectKey.objects.filter(pk=key_id, subject=subject).first()
-    if key is None:
+    key = SubjectKey.objects.filter(pk=key_id).first()
+    if key is None or (key.subject != subject and key.shredded_at is None):
         raise VaultError("The ciphertext does not open: it belongs to another subject.")
     return engine.unseal(sealed, data_key=_opened(key), key_id=key_id, subject=subject)
 
@@ -76,8 +76,13 @@ def _opens(subject: str, sealed: bytes, keys: Mapping[tuple[UUID, str], SubjectK
 
 
 def shred(subject: str) -> bool:
-    """Destroy the subject's data key; answers whether there was one. What comes later gets a new key."""
-    return bool(SubjectKey.objects.filter(subject=subject, shredded_at=None).update(wrapped=b"", shredded_at=Now()))
+    """Destroy the subject's data key; answers whether there was one. What comes later gets a new key.
+
+    The row stays, so that what it closed reads as erased, and no longer says whose it was.
+    """
+    living = SubjectKey.objects.filter(subject=subject, shredded_at=None)
+    nobody = Concat(Value("shredded:"), Cast("pk", CharField()))
+    return bool(living.update(wrapped=b"", shredded_at=Now(), subject=nobody))
 
 
 @dataclass(frozen=True, slots=True)

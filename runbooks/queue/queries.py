@@ -1,18 +1,19 @@
 """Reads of the queue: who sees what, why an item waits, how much waits, and what fails alike."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, Min, Q, QuerySet
 
+from opsportal.audit.erasers import Found
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from opsportal.web import words
-from runbooks.models import Attempt, Delivered, ReplayItem, TargetHealth
+from runbooks.models import Attempt, Delivered, Lane, ReplayItem, TargetHealth
 from runbooks.states import FINAL, WORDS, ItemState
 from runbooks.targets.queries import health_of
 
@@ -175,3 +176,19 @@ def groups(principal: Principal | None) -> list[Group]:
         )
         for row in found.order_by("-count", *names)[:MOST_GROUPS]
     ]
+
+
+def find_subject(keys: Sequence[str]) -> Found:
+    """Items of these record keys and external ids. What a legal hold keeps is spared, with all that belongs to it."""
+    rows = list(ReplayItem.objects.filter(Q(record_key__in=keys) | Q(external_id__in=keys)).order_by("pk"))
+    held = [item for item in rows if item.legal_hold]
+    ids = [item.pk for item in held]
+    return Found(
+        records=frozenset(("replay_item", str(item.pk)) for item in rows if not item.legal_hold),
+        held={("replay_item", str(item.pk)): item.legal_hold for item in held},
+        spared={
+            ReplayItem._meta.db_table: frozenset(ids),
+            Lane._meta.db_table: frozenset(item.lane_id for item in held if item.lane_id is not None),
+            Attempt._meta.db_table: frozenset(Attempt.objects.filter(item__in=ids).values_list("pk", flat=True)),
+        },
+    )

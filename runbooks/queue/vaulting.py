@@ -3,14 +3,20 @@
 import hashlib
 from collections.abc import Sequence
 
+from django.utils.crypto import salted_hmac
+
 from opsportal.vault import operations as vault
 from runbooks.models import Payload, ReplayItem
 
+SALT = "runbooks.queue.vaulting"
+
 
 def subject_for(record_key: str, external_id: str, item_id: object) -> str:
-    """Whose key closes a payload: what names its record, hashed, for a key may be a mail address."""
+    """Whose key closes a payload: what names its record, as a keyed hash, for a mail address is soon guessed."""
     named = record_key or external_id
-    return f"lead:{hashlib.sha256(named.encode()).hexdigest()[:40]}" if named else f"replay-item:{item_id}"
+    if not named:
+        return f"replay-item:{item_id}"
+    return f"lead:{salted_hmac(SALT, named, algorithm='sha256').hexdigest()[:40]}"
 
 
 def close(subject: str, body: bytes) -> bytes:

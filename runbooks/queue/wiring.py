@@ -33,7 +33,12 @@ def register() -> None:
     integrations.register_kind(
         N8N, label="n8n failed payloads", path="/integrations/n8n-replay/{key}/payload/", signed=False
     )
-    erasers.register("replay", operations.erase_subject)
+    erasers.register("replay", operations.erase_subject, find=queries.find_subject, order=10)
+    erasers.leave_to_people(
+        "runbooks_runbook", "runbooks_runbookrevision", "runbooks_runbookstep",
+        because="Runbooks are documents, their revisions bound by their hash. Publish one without the name.",
+    )  # fmt: skip
+    erasers.leave_to_people("runbooks_replaytarget", "runbooks_webhook", because="An address is changed by hand.")
     facts.register(ReplayFact, kinds=ReplayFactKind, tell=watching.tell)
     sweeps.register("replay", dispatch.sweep, every=timedelta(seconds=5))
     sweeps.register("housekeeping", upkeep.remove_payloads, every=timedelta(minutes=10))

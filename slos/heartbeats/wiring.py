@@ -7,12 +7,13 @@ def register() -> None:
 
     from django.urls import reverse
 
-    from opsportal.audit import addresses, sentences
+    from opsportal.audit import addresses, erasers, sentences
     from opsportal.catalog import registry as catalog
     from opsportal.integrations import registry as integrations
     from opsportal.sweeps import registry as sweeps
     from opsportal.web import navigation
     from slos.heartbeats.audit import SENTENCES
+    from slos.heartbeats.erasing import erase_subject
     from slos.heartbeats.operations import KIND
     from slos.heartbeats.queries import at_work, with_heartbeat, with_heartbeats
     from slos.heartbeats.sweep import prune_pings, sweep_heartbeats
@@ -21,6 +22,7 @@ def register() -> None:
     sentences.register(SENTENCES)
     addresses.register("heartbeat", lambda slug: reverse("heartbeats:detail", args=[slug]))
     integrations.register_kind(KIND, label="healthchecks.io client", path="/api/v3/checks/", signed=False)
+    erasers.register("pings", erase_subject)
     sweeps.register("heartbeats", sweep_heartbeats, every=timedelta(seconds=10))
     sweeps.register("housekeeping", prune_pings, every=timedelta(hours=1))
     navigation.register("Services", "Heartbeats", "heartbeats:list", order=54, scope="heartbeats:read")

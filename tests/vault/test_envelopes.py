@@ -67,7 +67,8 @@ def test_shredding_destroys_the_key_and_a_repeat_gets_a_new_one() -> None:
     with pytest.raises(vault.Shredded):
         vault.decrypt("lead:1", sealed)
     assert wrapped not in {bytes(key.wrapped) for key in SubjectKey.objects.all()}
-    assert SubjectKey.objects.filter(subject="lead:1").count() == 2
+    assert SubjectKey.objects.filter(subject="lead:1").count() == 1, "the destroyed key no longer says whose it was"
+    assert SubjectKey.objects.count() == 2
 
 
 @pytest.mark.django_db

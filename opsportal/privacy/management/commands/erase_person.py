@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from opsportal import clock, trace
 from opsportal.errors import DomainError
 from opsportal.identity.models import Person
-from opsportal.workbench import erasing
+from opsportal.privacy import erasing
 
 
 class Command(BaseCommand):
@@ -22,6 +22,9 @@ class Command(BaseCommand):
         parser.add_argument("--second", default="", help="user name of another admin or an ops lead")
         parser.add_argument("--reason", default="")
         parser.add_argument("--out", type=Path, help="file for the certificate; without it, standard output")
+        parser.add_argument(
+            "--keep-held", action="store_true", help="erase the rest where a legal hold keeps something"
+        )
         parser.add_argument("--yes", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -30,10 +33,11 @@ class Command(BaseCommand):
             with trace.scope(source="command"):
                 by = self._person(options["by"])
                 if not options["yes"]:
-                    rooms = erasing.look(options["keys"], by=by, now=now)
+                    rooms = erasing.look(options["keys"], by=by, now=now).rooms
                     self._say({name: {"erases": one.counts, "keeps": one.kept} for name, one in rooms.items()})
                     return
                 said = {"keys": options["keys"], "reason": options["reason"], "now": now}
+                said["keep_held"] = options["keep_held"]
                 certificate = erasing.erase_person(**said, by=by, second=self._person(options["second"]))
         except DomainError as error:
             raise CommandError(error.message) from error

@@ -8,11 +8,11 @@ import pytest
 from django.core.management import call_command
 
 from opsportal.audit.models import Detail, Entry
-from opsportal.errors import Conflict, Forbidden
+from opsportal.errors import Conflict, Forbidden, InvalidInput
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
+from opsportal.privacy import erasing
 from opsportal.vault.engine import Shredded
-from opsportal.workbench import erasing
 from runbooks.models import Attempt, Delivered, Lane, Payload, ReplayItem
 from runbooks.queue import claims, dispatch, operations, vaulting
 from tests.factories.identity import NOW, SETUP, make_person
@@ -102,7 +102,9 @@ def test_a_legal_hold_keeps_its_payload_and_the_key_it_shares(admin: Person, lea
     target = make_target()
     held, free = store(target, MAIL, MAIL)
     operations.hold_for_law(held, reason="case 9", actor=SETUP, now=NOW)
-    certificate = erase(admin, lead)
+    with pytest.raises(Conflict, match="case 9"):
+        erase(admin, lead)
+    certificate = erase(admin, lead, keep_held=True)
     assert list(certificate["rooms"]["replay"]["kept"]) == [str(held.pk)]
     assert vaulting.open_payload(held)
     assert not Payload.objects.filter(item=free).exists()
@@ -136,3 +138,23 @@ def test_the_command_looks_first_and_writes_the_certificate(
     call_command("erase_person", MAIL, by="admin", second="lead", reason="request 17", out=out, yes=True)
     assert json.loads(out.read_text())["rooms"]["replay"]["erased"]["items"] == 1
     assert ReplayItem.objects.get().record_key == ""
+
+
+def test_a_key_that_would_be_found_everywhere_and_a_reason_that_names_the_person_are_refused(
+    admin: Person, lead: Person
+) -> None:
+    for changes, code in (({"keys": ["ann"]}, "key_length"), ({"reason": f"{MAIL} asked"}, "names_person")):
+        with pytest.raises(InvalidInput) as refused:
+            erase(admin, lead, **changes)
+        assert refused.value.code == code
+
+
+def test_a_certificate_is_checked_against_the_trail(admin: Person, lead: Person) -> None:
+    store(make_target(), MAIL)
+    certificate = erase(admin, lead)
+    assert erasing.fault_of(certificate) == ""
+    assert "hash" in erasing.fault_of({**certificate, "second": "nobody"})
+    forged = {**certificate, "second": "nobody"}
+    forged["certificate_hash"] = erasing.hash_of(forged)
+    assert "trail" in erasing.fault_of(forged)
+    assert erasing.fault_of([1]) == "This is no certificate."
