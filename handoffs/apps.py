@@ -18,7 +18,6 @@ class HandoffsConfig(AppConfig):
         from handoffs.operations import adopt_calendar_version
         from handoffs.operations.change import SLA_CHANGE
         from handoffs.operations.rates import sweep_rates
-        from handoffs.queries.boards import list_owned
         from handoffs.revisions import moved_deadlines
         from handoffs.states import FactKind
         from handoffs.sweep import sweep_handoffs
@@ -26,7 +25,6 @@ class HandoffsConfig(AppConfig):
         from opsportal.audit import addresses, sentences
         from opsportal.calendars import registry as calendars
         from opsportal.facts import registry as facts
-        from opsportal.identity import ownership
         from opsportal.imports import registry as imports
         from opsportal.integrations import registry as integrations
         from opsportal.sweeps import registry as sweeps
@@ -36,8 +34,7 @@ class HandoffsConfig(AppConfig):
         addresses.register("handoff", lambda key: reverse("handoffs:detail", args=[key]))
         addresses.register("rule", lambda slug: reverse("rules:detail", args=[slug]))
         addresses.register("breach_reason", lambda slug: f"{reverse('review:reasons')}#reason-{slug}")
-        self._erase()
-        ownership.register("handoffs", list_owned)
+        self._follow_people()
         sweeps.register("handoffs", sweep_handoffs, every=timedelta(seconds=10))
         facts.register(Fact, kinds=FactKind, tell=tell)
         sweeps.register("facts", sweep_rates, every=timedelta(seconds=30))
@@ -58,10 +55,14 @@ class HandoffsConfig(AppConfig):
             look=proposals.look,
         )
 
-    def _erase(self) -> None:
+    def _follow_people(self) -> None:
+        """What is theirs when somebody leaves, and what is erased of a data subject."""
         from handoffs.erasing import erase_subject, find_subject
+        from handoffs.queries.boards import list_owned
         from opsportal.audit import erasers
+        from opsportal.identity import ownership
 
+        ownership.register("handoffs", list_owned)
         erasers.register("handoffs", erase_subject, find=find_subject, order=10)
         erasers.leave_to_people(
             "handoffs_rule", "handoffs_ruleversion", "handoffs_breachreason", because="A rule is changed by hand."

@@ -12,6 +12,7 @@ from opsportal.identity import api as identity
 from opsportal.integrations import api as integrations
 from opsportal.notify import api as notify
 from opsportal.portal import api as portal
+from opsportal.privacy import api as privacy
 from runbooks import api as runbooks
 from slos import api as slos
 
@@ -25,6 +26,7 @@ routes: list[routing.Route] = [
     *audit.routes,
     *approvals.routes,
     *portal.routes,
+    *privacy.routes,
     *notify.routes,
     *integrations.routes,
 ]

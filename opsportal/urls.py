@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("handoffs.urls")),
     path("", include("slos.urls")),
     path("", include("runbooks.urls")),
+    path("", include("opsportal.privacy.urls")),
     path("api/v1/", include("opsportal.api_urls")),
     path("api/", include("opsportal.api.urls")),
     path("admin/", admin.site.urls),

@@ -3,9 +3,17 @@
 
 def register() -> None:
     """Called once from AppConfig.ready."""
-    from opsportal.audit import erasers, sentences
-    from opsportal.privacy import columns, trail
+    from opsportal.approvals import registry as approvals
+    from opsportal.audit import addresses, erasers, sentences
+    from opsportal.privacy import approving, columns, trail
+    from opsportal.web import navigation
 
+    approvals.register(
+        approving.KIND, label="Erasure", on_approved=approving.on_approved, may_decide=approving.may_decide
+    )
+    approvals.observe(approving.forget)
+    addresses.register("erasure", lambda key: f"/privacy/erasures/{key}/")
+    navigation.register("Organisation", "Erasures", "privacy:list", order=945, scope="people:write")
     sentences.register({"person.erased": "{actor} and {extra[second]} erased the data subject {subject}."})
     erasers.register("texts", columns.erase_texts, order=90)
     erasers.register("trail", trail.erase_from_trail, order=95)

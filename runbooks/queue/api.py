@@ -17,6 +17,7 @@ from opsportal.api.lines import Intake
 from opsportal.api.serializers import DateTimeField, ModelSerializer, Serializer
 from opsportal.api.viewsets import ResourceViewSet, page_fields
 from opsportal.catalog.models import Automation
+from opsportal.errors import Forbidden
 from opsportal.identity.actors import Principal, actor_of, principal_of
 from opsportal.identity.queries import person_of
 from runbooks.models import Attempt, Delivered, ReplayItem, ReplayTarget
@@ -81,7 +82,7 @@ class WholeItemSerializer(ItemSerializer):
 
     class Meta:
         model = ReplayItem
-        fields = [*ItemSerializer.Meta.fields, "payload", "sentence", "approval"]
+        fields = [*ItemSerializer.Meta.fields, "legal_hold", "payload", "sentence", "approval"]
 
     @extend_schema_field(OpenApiTypes.ANY)
     def get_payload(self, item: ReplayItem) -> Any:
@@ -130,7 +131,7 @@ class ItemViewSet(ResourceViewSet):
     queryset = ReplayItem.objects.none()
     serializer_class = ItemSerializer
     read_scope, write_scope = "replay:read", "replay:request"
-    action_scopes = {"create": "replay:enqueue"}
+    action_scopes = {"create": "replay:enqueue", "hold": "replay:read", "end_hold": "replay:read"}
     lookup_value_regex = "[0-9a-fA-F-]{32,36}"
     filter_fields = {
         "target": ("target__slug", drf.CharField(required=False, max_length=60)),
@@ -151,13 +152,13 @@ class ItemViewSet(ResourceViewSet):
     query_fields = {"attempts": page_fields(), "ledger": page_fields()}
     request_serializers = {
         "create": NewItemSerializer,
-        **dict.fromkeys(("mark_delivered", "resend", "discard", "supersede"), ItemReasonSerializer),
+        **dict.fromkeys(("mark_delivered", "resend", "discard", "supersede", "hold", "end_hold"), ItemReasonSerializer),
     }
     response_serializers = {
         "create": ONE_OR_LIST,
         "retrieve": WholeItemSerializer,
         "resend": {200: WholeItemSerializer, 202: WholeItemSerializer},
-        **dict.fromkeys(("mark_delivered", "discard", "supersede"), WholeItemSerializer),
+        **dict.fromkeys(("mark_delivered", "discard", "supersede", "hold", "end_hold"), WholeItemSerializer),
     }
     page_serializers = {"attempts": AttemptSerializer, "ledger": LedgerSerializer}
 
@@ -204,6 +205,16 @@ class ItemViewSet(ResourceViewSet):
         return self._decided(operations.supersede_item)
 
     @action(detail=True, methods=["post"])
+    def hold(self, request: Request, pk: str) -> Response:
+        """Keep its payload beyond its time, and from erasures. `reason` names the case. Ops leads and admins."""
+        return self._held(operations.hold_for_law)
+
+    @action(detail=True, methods=["post"])
+    def end_hold(self, request: Request, pk: str) -> Response:
+        """End its legal hold: the payload goes when its time comes."""
+        return self._held(operations.end_legal_hold)
+
+    @action(detail=True, methods=["post"])
     def resend(self, request: Request, pk: str) -> Response:
         """Let it go. 202 with the request where a second person decides first: a P0, or more than 100 in an hour."""
         item, who = self.get_object(), principal_of(request)
@@ -217,6 +228,11 @@ class ItemViewSet(ResourceViewSet):
         item = self.get_object()
         operation(item, reason=self.body()["reason"], actor=actor_of(self.request), now=self.now)
         return self._whole(item)
+
+    def _held(self, operation: Any) -> Response:
+        if not queries.may_hold(principal_of(self.request)):
+            raise Forbidden("needs_a_person", "An ops lead or an admin does this, signed in.")
+        return self._decided(operation)
 
     def _whole(self, item: ReplayItem, *, status: int = 200, approval: str | None = None) -> Response:
         fresh = queries.get_item(item.pk, principal_of(self.request))

@@ -46,6 +46,11 @@ def may_unmask(principal: Principal | None, item: ReplayItem) -> bool:
     return Role.OPS_LEAD in principal.roles or (owner is not None and owner == principal.pk)
 
 
+def may_hold(principal: Principal | None) -> bool:
+    """Who may set and end a legal hold: ops leads and admins. Programs never."""
+    return isinstance(principal, Person) and bool({Role.OPS_LEAD, Role.ADMIN} & set(principal.roles))
+
+
 def list_attempts(item: ReplayItem) -> QuerySet[Attempt]:
     return Attempt.objects.filter(item=item).order_by("-number")
 

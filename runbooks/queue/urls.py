@@ -9,6 +9,7 @@ pages = [
     *imports.patterns("replay-items"),
     path("items/<uuid:pk>/", views.item, name="item"),
     path("items/<uuid:pk>/unmask/", views.unmask, name="unmask"),
+    path("items/<uuid:pk>/legal-hold/<slug:name>/", views.hold, name="hold"),
     path("items/<uuid:pk>/<slug:name>/", views.decide, name="decide"),
     path("targets/", targets.list_view, name="targets"),
     path("targets/new/", targets.create, name="target-create"),

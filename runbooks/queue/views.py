@@ -85,6 +85,20 @@ def decide(request: HttpRequest, pk: UUID, name: str) -> str | Done:
 
 
 @scope_required(READ)
+@post_action
+def hold(request: HttpRequest, pk: UUID, name: str) -> str:
+    """Keep the payload for law, or end that."""
+    found, reason, now = queries.get_item(pk, principal_of(request)), request.POST.get("reason", ""), clock.now()
+    if not queries.may_hold(principal_of(request)):
+        raise PermissionDenied("Ops leads and admins set and end a legal hold.")
+    if name == "set":
+        operations.hold_for_law(found, reason=reason, actor=actor_of(request), now=now)
+        return "It is kept until the hold ends, whatever its time and whoever asks for an erasure."
+    operations.end_legal_hold(found, reason=reason, actor=actor_of(request), now=now)
+    return "The hold has ended: the payload goes when its time comes."
+
+
+@scope_required(READ)
 @require_POST
 def unmask(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The payload in clear, in the answer to this one request; the trail keeps who read it and why."""
@@ -130,6 +144,7 @@ def _page(request: HttpRequest, found: ReplayItem, *, clear: str = "", status: i
         "payload": _pretty(reading.masked(found)),
         "clear": clear,
         "may_unmask": queries.may_unmask(principal, found) and not clear,
+        "may_hold": queries.may_hold(principal),
         "acts": _acts(found) if _may_act(request) else [],
     }
     return render(request, "runbooks/replay_item.html", context, status=status)

@@ -43,6 +43,8 @@ def hold_for_law(item: ReplayItem, *, reason: str, actor: Actor, now: datetime) 
 @transaction.atomic
 def end_legal_hold(item: ReplayItem, *, reason: str, actor: Actor, now: datetime) -> ReplayItem:
     """Let the payload go when its time comes."""
+    if not reason.strip():
+        raise InvalidInput("required", "Say why the hold ends.", field="reason")
     if ReplayItem.objects.filter(pk=item.pk).exclude(legal_hold="").update(legal_hold=""):
         _record(item, "legal_hold_ended", reason=reason, actor=actor, now=now)
     return ReplayItem.objects.get(pk=item.pk)
