@@ -89,13 +89,25 @@ def settle(plan: Plan, reader: Reader) -> Plan:
         item = row.item
         assert item is not None  # noqa: S101 - for the type checker
         twin = seen.get(item.identity) or (seen.get(item.clash) if item.clash else None)
+        found = standing.get(at) or ""
+        if isinstance(conflict := _conflict(item, found, twin), InvalidInput):
+            row.problems.append(Problem("", conflict.code, conflict.message))
+            row.item, row.state = None, RowState.REFUSED
+            continue
         row.twin = twin.line if twin else 0
-        row.key = standing.get(at) or (twin.key if twin else item.key)
+        row.key = conflict or (twin.key if twin else item.key)
         row.state = RowState.CREATED if row.key == item.key else RowState.DUPLICATE
         seen.setdefault(item.identity, row)
         if item.clash:
             seen.setdefault(item.clash, row)
     return plan
+
+
+def _conflict(item: Item, found: str | InvalidInput, twin: Row | None) -> str | InvalidInput:
+    """`found`, unless what stands there, here or in the portal, says something else."""
+    if isinstance(found, str) and twin is not None and twin.item is not None and twin.item.digest != item.digest:
+        return InvalidInput("conflict", f"Line {twin.line:,} has the same id, and says something else.")
+    return found
 
 
 def consequence(counts: dict[str, int], nouns: tuple[str, str]) -> str:

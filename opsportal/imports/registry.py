@@ -18,7 +18,8 @@ Options = Mapping[str, Any]  # plain JSON values, as the kind's form answers the
 @dataclass(frozen=True, slots=True)
 class Item:
     """A row that can be written. `key` is that of its record to be; `identity` (32 bytes) makes it the same row again;
-    `clash` is shared by rows of which one alone can be there, "" by none.
+    `clash` is shared by rows of which one alone can be there, "" by none. `digest` is what the row says beyond its
+    identity: under the same identity another one is a conflict.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Item:
     identity: bytes
     record: Any
     clash: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Reader(Protocol):
     def show(self, item: Item) -> list[Any]:
         """The row as it was understood, under the kind's `shown`."""
 
-    def standing(self, items: Sequence[Item]) -> dict[int, str]:
-        """Which of them, by position, are there already, and the key of what stands there."""
+    def standing(self, items: Sequence[Item]) -> Mapping[int, str | InvalidInput]:
+        """Which of them, by position, are there already, and the key of what stands there; or why they cannot be it."""
 
     def hold(self) -> None:
         """Until the transaction ends nobody else imports what could be the same."""

@@ -103,6 +103,14 @@ def progress_of(plan: ReplayPlan, *, of_canary: bool = False) -> Progress:
     return Progress(blocked=blocked, **counts)
 
 
+def has_canary_ended(plan: ReplayPlan) -> bool:
+    """Whether all of its canary have gone and come to an end, and nobody has said yet that the rest may go."""
+    if not plan.is_in_canary:
+        return False
+    canary = progress_of(plan, of_canary=True)
+    return not canary.to_go and not canary.moving
+
+
 def _blocked(plan: ReplayPlan, rows: QuerySet[PlanItem]) -> int:
     """How many were let go, and stand behind a payload of their record that waits for a person."""
     first = freezing.first_undecided(plan.target_id)

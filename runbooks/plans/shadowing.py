@@ -103,4 +103,4 @@ def sentence_of(sends: list[ShadowSend]) -> str:
     taken = sum(one.is_taken for one in sends)
     if taken == len(sends):
         return "The shadow took it." if taken == 1 else f"The shadow took all {taken}."
-    return f"The shadow took {taken} of {len(sends)}: look at the others before you start."
+    return f"The shadow took {taken} of {len(sends)}: read what it answered before you start."

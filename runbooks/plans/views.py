@@ -76,6 +76,7 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "behind": queries.going(plan).filter(is_behind=True).count() if plan.frozen_at else 0,
         "needs_second": state == PlanState.DRY_RUN and queries.needs_second_person(plan, who, now),
         "moves": _moves(plan) if _may_act(request) else set(),
+        "canary_ended": state == PlanState.PAUSED and queries.has_canary_ended(plan),
         "decides": _may_act(request) and plan.finished_at is None,
         "consequence": f"Replay {count(plan.item_count, 'payload')}",
     }
@@ -150,7 +151,8 @@ def act(request: HttpRequest, pk: UUID, name: str) -> str | Done:
         return "Frozen anew. Nothing is sent before it is started."
     if name == "shadow":
         operations.send_to_shadow(plan, person=person_of(principal), actor=actor, now=now)
-        return shadowing.sentence_of(queries.list_shadow(plan, principal))
+        sends = queries.list_shadow(plan, principal)
+        return Done(shadowing.sentence_of(sends), tone="good" if all(one.is_taken for one in sends) else "warn")
     if name == "pause":
         operations.pause_plan(plan, reason=reason, actor=actor, now=now)
         return "Paused. What is in flight ends; nothing else leaves."

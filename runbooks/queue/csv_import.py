@@ -29,7 +29,7 @@ from runbooks.models import ReplayItem, ReplayTarget
 from runbooks.queue import lanes
 from runbooks.queue.intake import JSON_TYPE, NewItem, read_item
 from runbooks.queue.operations.deciding import team_of_item
-from runbooks.queue.operations.storing import Place, find_places, record_items
+from runbooks.queue.operations.storing import Place, as_they_came_in, find_places, record_items
 from runbooks.states import ItemState
 
 SLICE = 500
@@ -45,6 +45,7 @@ FIELDS = (
     Field("failed_at", "Failed", ("failed at", "time", "date", "timestamp"), is_instant=True),
     Field("correlation_id", "Trace", ("trace id", "correlation id")),
 )
+CONFLICT = InvalidInput("external_id_conflict", "This id is stored already, with another body.", field="external_id")
 TOUCHED = "It was let go, decided, or is part of a plan."
 
 
@@ -70,19 +71,20 @@ class ItemReader:
             new = replace(new, external_id=f"csv-{identity.hex()[:32]}")
         # The label names nobody: it outlives the payload.
         digest = hashlib.sha256(new.body).hexdigest()
-        return Item(key=str(new.item_id), label=f"payload {digest[:12]}", identity=identity, record=new)
+        return Item(str(new.item_id), f"payload {digest[:12]}", identity, new, digest=digest)
 
     def show(self, item: Item) -> list[Any]:
         new: NewItem = item.record
         return [self._place(new).target.slug, new.external_id, new.record_key, f"{len(new.body):,} bytes"]
 
-    def standing(self, items: Sequence[Item]) -> dict[int, str]:
-        known: dict[tuple[int, str], str] = {}
+    def standing(self, items: Sequence[Item]) -> dict[int, str | InvalidInput]:
+        known: dict[tuple[int, str], tuple[str, str]] = {}
         names = [(self._place(item.record).target.pk, item.record.external_id) for item in items]
         for start in range(0, len(names), SLICE):
             rows = ReplayItem.objects.filter(external_id__in=[name for _, name in names[start : start + SLICE]])
-            known |= {(target, name): str(pk) for target, name, pk in rows.values_list("target", "external_id", "pk")}
-        return {at: known[name] for at, name in enumerate(names) if name in known}
+            known |= {(target, name): (str(pk), digest) for target, name, pk, digest in as_they_came_in(rows)}
+        there = {at: (known[name], items[at].digest) for at, name in enumerate(names) if name in known}
+        return {at: key if stored == digest else CONFLICT for at, ((key, stored), digest) in there.items()}
 
     def hold(self) -> None:
         """The unique external id holds; whoever is second is told that it is there."""

@@ -80,7 +80,7 @@ class TargetForm(forms.ModelForm[ReplayTarget]):
         choices["automation"].queryset = Automation.objects.visible_to(person)
         choices["automation"].empty_label = "Of none"
         choices["team"].queryset = list_teams(person)
-        choices["team"].empty_label = "The automation's, else everybody's"
+        choices["team"].empty_label = "Of the automation"
         self.initial["already_there"] = ", ".join(str(status) for status in self.instance.already_there)
 
     def groups(self) -> Iterator[tuple[str, list[Any]]]:

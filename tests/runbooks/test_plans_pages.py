@@ -175,3 +175,16 @@ def test_the_page_speaks_of_errors_states_and_times_in_words(analyst: Client) ->
     assert "<dt>Stored from</dt><dd><time" in page
     assert "2026-01-01T00:00:00+01:00" not in page
     assert "<dt>State</dt><dd>held</dd>" in page
+
+
+def test_a_canary_that_has_not_gone_is_not_called_well(analyst: Client, receiver: HttpReceiver) -> None:
+    target = make_target(receiver.url, slug="crm")
+    store(target, "a", "b")
+    plan = start(make_frozen(target, canary_count=1))
+    analyst.post(f"{plan.get_absolute_url()}pause/")
+    page = analyst.get(plan.get_absolute_url()).content.decode()
+    assert ">Resume</button>" in page
+    assert "The canary is well" not in page
+    analyst.post(f"{plan.get_absolute_url()}resume/")
+    assert run(plan).state == "paused"
+    assert "The canary is well: send the rest" in analyst.get(plan.get_absolute_url()).content.decode()

@@ -53,6 +53,22 @@ def test_the_same_file_again_adds_nothing_and_rows_without_an_id_are_told_apart_
     ) == [1, 2]
 
 
+def test_a_known_id_with_another_body_is_a_conflict_told_at_its_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_target(slug="crm")
+    bring_in(tmp_path, HEAD + ROW)
+    capsys.readouterr()
+    again = ROW + 'e-1,ann,crm,"{""stage"": ""lost""}",,\n' + "e-2,bob,crm,{},,\ne-2,bob,crm,[],,\n"
+    assert bring_in(tmp_path, HEAD + again) == 1
+    said = capsys.readouterr()
+    assert "This id is stored already, with another body." in said.out + said.err
+    assert "Line 4 has the same id, and says something else." in said.out + said.err
+    assert sorted(ReplayItem.objects.values_list("external_id", flat=True)) == ["e-1", "e-2"]
+    first = ReplayItem.objects.get(external_id="e-1")
+    assert vaulting.open_payload(first) == b'{"stage": "won"}'
+
+
 def test_the_automation_alone_names_its_one_target(tmp_path: Path) -> None:
     target = make_target(slug="crm", automation=make_automation("router"))
     assert bring_in(tmp_path, "Workflow,Payload\nrouter,{}\n") == 0

@@ -114,10 +114,8 @@ def resume_plan(plan: ReplayPlan, *, actor: Actor, now: datetime, reason: str = 
     moving.check(fresh, PlanState.RUNNING)
     if fresh.state != PlanState.PAUSED:
         raise Conflict("invalid_transition", "This plan is not paused; start it.")
-    if fresh.is_in_canary:
-        canary = queries.progress_of(fresh, of_canary=True)
-        if not canary.to_go and not canary.moving:
-            fresh.canary_passed_at, fresh.canary_passed_label = now, actor.label[:150]
+    if queries.has_canary_ended(fresh):
+        fresh.canary_passed_at, fresh.canary_passed_label = now, actor.label[:150]
     _hold_back(fresh, "What had failed meanwhile goes anew.", actor, now)
     releasing.let_in_flight_go(fresh)
     fresh.paced_from, fresh.paced_count = now, _let_go_count(fresh)

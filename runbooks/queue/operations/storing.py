@@ -1,9 +1,10 @@
 """Storing what failed: one payload or thousands take the same way, each under its data subject's key, held."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -139,11 +140,8 @@ def _store_for(group: Sequence[tuple[int, NewItem, Place]], now: datetime) -> di
     """All payloads of one target: known ones are recognised, the rest take their places in their lanes."""
     target = group[0][2].target
     ids = {new.external_id for _, new, _ in group if new.external_id}
-    # A plan may have transformed the body since: what counts is the one that came in.
-    came_in = Payload.objects.filter(item=OuterRef("pk"), revision=0).values("sha256")
     rows = ReplayItem.objects.filter(target=target, external_id__in=ids)
-    named = rows.values_list("external_id", Coalesce(Subquery(came_in), "sha256"), "pk")
-    known = {external_id: (digest, str(pk)) for external_id, digest, pk in named}
+    known = {external_id: (digest, str(pk)) for _, external_id, pk, digest in as_they_came_in(rows)}
     answers: dict[int, Recorded] = {}
     adding: list[tuple[NewItem, Place, ReplayItem]] = []
     for position, new, place in group:
@@ -159,6 +157,12 @@ def _store_for(group: Sequence[tuple[int, NewItem, Place]], now: datetime) -> di
         answers[position] = Recorded("created", str(item.pk))
     _add(target, adding, now)
     return answers
+
+
+def as_they_came_in(rows: QuerySet[ReplayItem]) -> Iterable[tuple[int, str, UUID, str]]:
+    """Target, external id, id and digest. A plan may have transformed the body since: what counts is what came in."""
+    came_in = Payload.objects.filter(item=OuterRef("pk"), revision=0).values("sha256")
+    return rows.values_list("target_id", "external_id", "pk", Coalesce(Subquery(came_in), "sha256"))
 
 
 def _item(new: NewItem, place: Place, digest: str, now: datetime) -> ReplayItem:
