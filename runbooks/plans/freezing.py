@@ -37,10 +37,17 @@ FINDINGS = {
 _ANY = Q()
 _UNDECIDED = sorted(one.value for one in UNDECIDED)
 
+# What it finds: payloads whose time has passed, and those of a data subject that was erased. A subject has one living
+# key at most, so no row comes twice.
 _INSERT = """
 INSERT INTO runbooks_planitem
     (plan_id, item_id, position, revision, sha256, tries, sent_sha256, finding, is_behind, is_canary, is_overtaken)
-SELECT {chosen}, '', '', FALSE, FALSE, FALSE FROM ({selected}) AS frozen
+SELECT {chosen}, '', CASE WHEN payload.item_id IS NULL THEN '{removed}' WHEN living.subject IS NULL THEN '{erased}'
+    ELSE '' END, FALSE, FALSE, FALSE
+FROM ({selected}) AS frozen
+LEFT JOIN {payloads} AS payload
+    ON payload.item_id = frozen.frozen_item AND payload.revision = frozen.frozen_revision
+LEFT JOIN {keys} AS living ON living.subject = payload.subject AND living.shredded_at IS NULL
 """
 
 
@@ -57,7 +64,6 @@ def freeze(plan: ReplayPlan, principal: Principal | None) -> None:
         raise InvalidInput("too_many", f"A plan has at most {most:,} payloads; this selects {wanted:,}.")
     PlanItem.objects.filter(plan=plan).delete()
     _insert(plan, matched.filter(state__in=states))
-    _find_unreadable(plan)
     if plan.transform:
         _transform_all(plan)
     _mark_behind(plan)
@@ -66,7 +72,7 @@ def freeze(plan: ReplayPlan, principal: Principal | None) -> None:
 
 
 def _insert(plan: ReplayPlan, items: QuerySet[ReplayItem]) -> None:
-    """One statement for all rows, in the order they came."""
+    """One statement for all rows, in the order they came, with what cannot be read of them."""
     order = [F("received_at"), F("sequence"), F("pk")]
     numbered = items.order_by().annotate(
         frozen_plan=Value(plan.pk, output_field=ReplayPlan._meta.pk),
@@ -81,17 +87,9 @@ def _insert(plan: ReplayPlan, items: QuerySet[ReplayItem]) -> None:
     compiler: SQLCompiler = rows.query.get_compiler(connection=connection)
     sql, params = compiler.as_sql()
     chosen = ", ".join(f"frozen.{connection.ops.quote_name(name)}" for name in names)
+    tables = {"payloads": Payload._meta.db_table, "keys": SubjectKey._meta.db_table}
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT.format(chosen=chosen, selected=sql), params)
-
-
-def _find_unreadable(plan: ReplayPlan) -> None:
-    """Payloads whose time has passed, and those of a data subject that was erased."""
-    rows = PlanItem.objects.filter(plan=plan)
-    payloads = Payload.objects.filter(item=OuterRef("item_id"), revision=OuterRef("revision"))
-    rows.filter(~Exists(payloads)).update(finding=REMOVED)
-    living = SubjectKey.objects.filter(subject=OuterRef("subject"), shredded_at=None)
-    rows.filter(Exists(payloads.filter(~Exists(living)))).update(finding=ERASED)
+        cursor.execute(_INSERT.format(chosen=chosen, selected=sql, removed=REMOVED, erased=ERASED, **tables), params)
 
 
 def _transform_all(plan: ReplayPlan) -> None:
