@@ -7,6 +7,7 @@ pages = [
     path("new/", views.create, name="create"),
     path("<uuid:pk>/", views.detail, name="detail"),
     path("<uuid:pk>/edit/", views.edit, name="edit"),
+    path("<uuid:pk>/report.csv", views.report_csv, name="report-csv"),
     path("<uuid:pk>/requests/", views.requests, name="requests"),
     path("<uuid:pk>/<slug:name>/", views.act, name="act"),
 ]

@@ -16,6 +16,7 @@ from opsportal.errors import DomainError, NotFound
 from opsportal.identity.actors import Principal, actor_of, principal_of
 from opsportal.identity.permissions import scope_required
 from opsportal.identity.queries import person_of
+from opsportal.web import csv
 from opsportal.web.actions import Done, post_action, say
 from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
@@ -99,6 +100,14 @@ def requests(request: HttpRequest, pk: UUID) -> HttpResponse:
         "rows": list(rendering.render_rows(list(page.object_list), clock.now())),
     }
     return render(request, "runbooks/plan_requests.html", context)
+
+
+@scope_required(READ)
+def report_csv(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """Payload by payload what became of a plan, for a spreadsheet."""
+    plan = _get(request, pk)
+    rows = queries.list_rows(plan, principal_of(request)).order_by("position").iterator(chunk_size=1_000)
+    return csv.stream(f"replay-plan-{plan.pk}", words.CSV_HEADER, (words.csv_row(row) for row in rows))
 
 
 @scope_required(ACT)

@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_datetime
 
 from opsportal.approvals.states import State
 from opsportal.web import words
-from runbooks.models import ReplayPlan
+from runbooks.models import PlanItem, ReplayPlan
 from runbooks.plans import freezing, queries
 from runbooks.plans.engine.course import Progress
 from runbooks.plans.selection import BOUNDS
@@ -35,6 +35,10 @@ APPROVALS = {
     State.EXPIRED: "out of time",
     State.VOIDED: "void",
 }
+CSV_HEADER = (
+    "position", "item", "record", "id", "webhook_id", "state", "requests", "canary", "overtaken", "finding",
+    "let_go_at",
+)  # fmt: skip
 BEFORE_START = (PlanState.DRY_RUN, PlanState.AWAITING_APPROVAL, PlanState.APPROVED)
 
 
@@ -98,6 +102,14 @@ def steps(transform: list[dict[str, Any]]) -> Iterator[str]:
             yield f"set {one['field']} = {json.dumps(one['value'], ensure_ascii=False)}"
         else:
             yield f"{one['op']} {one['field']}" + (f" to {one['to']}" if "to" in one else "")
+
+
+def csv_row(row: PlanItem) -> list[object]:
+    """One payload of a plan under CSV_HEADER; `requests` since it was frozen."""
+    item = row.item
+    let_go_at = words.iso(row.let_go_at) if row.let_go_at else ""
+    named = [row.position, item.pk, item.record_key, item.external_id, row.webhook_id, item.state]
+    return [*named, item.tries - row.tries, row.is_canary, row.is_overtaken, row.finding, let_go_at]
 
 
 def approval(plan: ReplayPlan) -> str:

@@ -1,5 +1,7 @@
 """The pages of replay plans: what would be sent before any button that sends, live progress, buttons by role."""
 
+import csv
+
 import pytest
 from django.test import Client
 
@@ -188,3 +190,18 @@ def test_a_canary_that_has_not_gone_is_not_called_well(analyst: Client, receiver
     analyst.post(f"{plan.get_absolute_url()}resume/")
     assert run(plan).state == "paused"
     assert "The canary is well: send the rest" in analyst.get(plan.get_absolute_url()).content.decode()
+
+
+def test_the_report_says_payload_by_payload_what_became_of_them(analyst: Client, receiver: HttpReceiver) -> None:
+    target = make_target(receiver.url, slug="crm", max_attempts=1)
+    first, second = store(target, "a", "b")
+    receiver.answer(200, 422)
+    plan = run(start(make_frozen(target)))
+    assert f"{plan.get_absolute_url()}report.csv" in analyst.get(plan.get_absolute_url()).content.decode()
+    answer = analyst.get(f"{plan.get_absolute_url()}report.csv")
+    header, *lines = b"".join(answer).decode("utf-8-sig").splitlines()
+    rows = {row["item"]: row for row in csv.DictReader([header, *lines])}
+    assert {rows[str(one.pk)]["state"] for one in (first, second)} == {"delivered", "dead"}
+    assert {row["requests"] for row in rows.values()} == {"1"}
+    viewer = signed_in(make_person(roles=[Role.VIEWER]))
+    assert viewer.get(f"{plan.get_absolute_url()}report.csv").status_code == 403
