@@ -1,5 +1,7 @@
 """Facts about handoffs: a breach, nobody left to take over, an escalation."""
 
+from datetime import datetime
+
 from django.db import models
 
 from handoffs.models.handoffs import Handoff
@@ -33,6 +35,13 @@ class Fact(facts.Fact):
         if self.handoff is None:
             return super().subject()
         return Subject("handoff", str(self.handoff.pk), self.handoff.subject)
+
+    @property
+    def over_at(self) -> datetime | None:
+        """Once somebody answered, or nobody has to any more."""
+        record = self.handoff
+        ends = (record.stopped_at, record.cancelled_at) if record is not None else ()
+        return min(filter(None, (super().over_at, *ends)), default=None)
 
     def rule_slug(self) -> str:
         return self.rule.slug if self.rule else ""

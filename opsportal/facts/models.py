@@ -85,9 +85,13 @@ class Fact(models.Model):
         return f"{self.kind.replace('_', ' ').capitalize()}: {self.subject().label or self.key}."
 
     @property
+    def over_at(self) -> datetime | None:
+        """Since when nothing is left to be done about it; None while something is."""
+        return self.resolved_at
+
+    @property
     def is_over(self) -> bool:
-        """Whether nothing is left to be done about it."""
-        return self.resolved_at is not None
+        return self.over_at is not None
 
     def rule_slug(self) -> str:
         """The rule it follows from, where there is one."""

@@ -1,5 +1,6 @@
 """/api/v1/runbooks/proposals/: what facts proposed. A person starts or declines it, never a token."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -9,14 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from opsportal.api import routing
-from opsportal.api.serializers import ModelSerializer, Serializer
+from opsportal.api.serializers import DateTimeField, ModelSerializer, Serializer
 from opsportal.api.viewsets import ResourceViewSet
 from opsportal.errors import Forbidden
 from opsportal.identity.actors import actor_of, principal_of, require_person
 from opsportal.identity.models import Person
 from runbooks.library import queries as library
 from runbooks.models import Proposal
-from runbooks.remediation import operations, queries
+from runbooks.remediation import operations, outcomes, queries
 
 
 class ProposalSerializer(ModelSerializer):
@@ -34,6 +35,37 @@ class ProposalSerializer(ModelSerializer):
             "expires_at", "decided_by", "decided_at", "reason", "execution", "trace_id",
         ]  # fmt: skip
         read_only_fields = fields
+
+
+class OutcomeSerializer(Serializer):
+    """`over_before`: over before anybody said yes. `resolved`: over within an hour of the yes, `by_buttons` of these
+    without a step by hand; `went_on`: not. `ratio` is resolved / (resolved + went_on), `seconds` the median from when
+    it happened until it was over.
+    """
+
+    runbook = drf.SerializerMethodField()
+    proposed = drf.IntegerField()
+    started = drf.IntegerField()
+    declined = drf.IntegerField()
+    nobody = drf.IntegerField()
+    over_before = drf.IntegerField()
+    resolved = drf.IntegerField()
+    went_on = drf.IntegerField()
+    by_buttons = drf.IntegerField()
+    ratio = drf.DecimalField(max_digits=5, decimal_places=4, allow_null=True)
+    seconds = drf.FloatField(allow_null=True)
+
+    def get_runbook(self, found: outcomes.Outcomes) -> str | None:
+        """Null: all of them together."""
+        return found.runbook.slug if found.runbook else None
+
+
+class OutcomesSerializer(Serializer):
+    """Of the proposals made in [from, to)."""
+
+    within_seconds = drf.IntegerField()
+    total = OutcomeSerializer()
+    results = OutcomeSerializer(many=True)
 
 
 class StartProposalSerializer(Serializer):
@@ -59,10 +91,23 @@ class ProposalViewSet(ResourceViewSet):
     filter_fields = {"state": "state", "fact": "fact_kind", "about_id": "about_id"}
     ordering_fields = ("proposed_at",)
     default_ordering = "-proposed_at"
+    query_fields = {"outcomes": {"from": DateTimeField(required=False), "to": DateTimeField(required=False)}}
+    response_serializers = {"outcomes": OutcomesSerializer}
     request_serializers = {"start": StartProposalSerializer, "decline": DeclineProposalSerializer}
 
     def get_queryset(self) -> QuerySet[Proposal]:
         return queries.list_proposals(principal_of(self.request))
+
+    @action(detail=False)
+    def outcomes(self, request: Request) -> Response:
+        """Which share of what was started was over within an hour: all together, and by runbook; by default of the
+        last 90 days.
+        """
+        until = self.query.get("to", self.now)
+        since = self.query.get("from", until - timedelta(days=outcomes.DAYS))
+        total, each = outcomes.outcomes_of(principal_of(request), since=since, until=until, now=self.now)
+        found = {"within_seconds": int(outcomes.WITHIN.total_seconds()), "total": total, "results": each[:500]}
+        return Response(OutcomesSerializer(found).data)
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:

@@ -34,7 +34,8 @@ def facts_of(proposals: list[Proposal]) -> dict[tuple[str, str], Fact]:
     found: dict[tuple[str, str], Fact] = {}
     for source in facts.sources():
         keys = [one.fact_key for one in proposals if one.source == source.model.TRAIL]
-        for fact in source.model.objects.filter(key__in=keys) if keys else ():
+        rows = source.model.objects.select_related(*source.model.NAMED)
+        for fact in rows.filter(key__in=keys) if keys else ():
             found[fact.TRAIL, fact.key] = fact
     return found
 

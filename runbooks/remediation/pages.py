@@ -12,6 +12,7 @@ from runbooks.executions import registry
 from runbooks.library import queries as library
 from runbooks.library.engine import document
 from runbooks.models import Proposal, Runbook, RunbookStep
+from runbooks.remediation.outcomes import DAYS, Outcomes
 from runbooks.states import ProposalState
 
 TONES = {
@@ -61,6 +62,21 @@ def sentence(proposal: Proposal, now: datetime) -> str:
         left = words.duration((proposal.expires_at - now).total_seconds())
         return f"{proposal.sentence} Nothing has happened yet; it can be started for {left}."
     return proposal.sentence
+
+
+def verdict(found: Outcomes) -> str:
+    """What came of what facts proposed, in a sentence."""
+    if not found.proposed:
+        return "What facts proposed, and what people made of it."
+    told = f"In {DAYS} days facts proposed {words.count(found.proposed, 'runbook')}; people started {found.started}."
+    known = found.resolved + found.went_on
+    if known:
+        told += f" {found.resolved} of {known} were over within the hour."
+    return told
+
+
+def percent(found: Outcomes) -> str:
+    return "–" if found.ratio is None else f"{found.ratio * 100:.0f} %"
 
 
 def state_of(proposal: Proposal, now: datetime) -> tuple[str, str]:

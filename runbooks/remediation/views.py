@@ -1,6 +1,6 @@
 """Pages of proposals: what facts proposed, one of them with its yes and its no; the panel of an automation."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from opsportal.web.forms import refuse
 from opsportal.web.listing import list_page
 from runbooks.library import queries as library
 from runbooks.models import Proposal, Runbook
-from runbooks.remediation import operations, pages, queries
+from runbooks.remediation import operations, outcomes, pages, queries
 from runbooks.remediation.filters import ProposalFilterSet
 from runbooks.remediation.forms import DeclineForm, StartForm
 from runbooks.remediation.tables import ProposalTable
@@ -31,15 +31,23 @@ FORBIDDEN = "Analysts, ops leads and the automation's owner start it."
 
 @scope_required(library.READ)
 def list_view(request: HttpRequest) -> HttpResponseBase:
-    """`/runbooks/proposals/`"""
+    """`/runbooks/proposals/`: what came of them, then each."""
+    principal, now = principal_of(request), clock.now()
+    since = now - timedelta(days=outcomes.DAYS)
+    total, each = outcomes.outcomes_of(principal, since=since, until=now, now=now)
     return list_page(
         request,
-        queryset=queries.list_proposals(principal_of(request)),
+        queryset=queries.list_proposals(principal),
         table_class=ProposalTable,
         filter_class=ProposalFilterSet,
         template="runbooks/proposals_list.html",
         title="Proposed runbooks",
-        context={"sentence": "What facts proposed, and what people made of it."},
+        context={
+            "sentence": pages.verdict(total),
+            "total": total,
+            "percent": pages.percent(total),
+            "each": [(one, pages.percent(one)) for one in each],
+        },
         csv_name="proposals",
     )
 

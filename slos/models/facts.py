@@ -1,5 +1,6 @@
 """Facts about automations, heartbeats and SLOs, and how automations are watched for some of them."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
@@ -89,8 +90,8 @@ class Fact(facts.Fact):
         return self.sentence
 
     @property
-    def is_over(self) -> bool:
-        return self.ended_at is not None or super().is_over
+    def over_at(self) -> datetime | None:
+        return min(filter(None, (self.ended_at, super().over_at)), default=None)
 
 
 class Watch(models.Model):

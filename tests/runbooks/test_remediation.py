@@ -1,12 +1,14 @@
 """A fact proposes a runbook: once, to the person who answers for it, and nothing happens before somebody says yes."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
+from handoffs.operations import respond_to_handoff
 from opsportal import clock
 from opsportal.approvals import operations as approvals
 from opsportal.audit.models import Entry
@@ -18,11 +20,11 @@ from opsportal.identity.actors import actor_for
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from opsportal.notify.models import Message
-from runbooks.executions.operations import run_step
+from runbooks.executions.operations import run_step, tick_step
 from runbooks.library import naming
 from runbooks.library.engine import document
 from runbooks.models import Execution, Proposal, Runbook
-from runbooks.remediation import operations, queries
+from runbooks.remediation import operations, outcomes, queries
 from runbooks.remediation.sweep import sweep_proposals
 from slos.facts import News, end_facts, raise_facts
 from slos.models import Fact
@@ -226,6 +228,114 @@ def test_what_waits_is_there_for_who_may_start_it(automation: Automation, owner:
     lead, viewer = make_person(roles=[Role.OPS_LEAD]), make_person(roles=[Role.VIEWER])
     assert [queries.list_waiting(one, NOW).count() for one in (owner, lead, viewer)] == [1, 1, 0]
     assert queries.list_waiting(owner, NOW + timedelta(hours=4)).count() == 0
+
+
+def over(key: str, minutes: float) -> None:
+    end_facts([key], at=NOW + minutes * MINUTE)
+
+
+def outcomes_at(minutes: float, person: Person | None = None) -> outcomes.Outcomes:
+    later = NOW + minutes * MINUTE
+    person = person or make_person(roles=[Role.OPS_LEAD])
+    return outcomes.outcomes_of(person, since=NOW - MINUTE, until=later, now=later)[0]
+
+
+@pytest.mark.parametrize(
+    ("ends", "at", "expected"),
+    [
+        ({"fact 1": 31}, 40, (1, 0, Decimal(1))),
+        ({"fact 1": 61}, 100, (1, 0, Decimal(1))),
+        ({"fact 1": 62}, 100, (0, 1, Decimal(0))),
+        ({}, 60, (0, 0, None)),
+        ({}, 61, (0, 1, Decimal(0))),
+        ({"fact 1": 31, "fact 2": 50}, 70, (1, 0, Decimal(1))),
+        ({"fact 1": 31, "fact 2": None}, 50, (0, 0, None)),
+        ({"fact 1": 31, "fact 2": None}, 70, (0, 1, Decimal(0))),
+    ],
+)
+def test_what_was_over_within_an_hour_of_the_yes_resolved(
+    automation: Automation, owner: Person, ends: dict[str, float | None], at: float, expected: tuple[Any, ...]
+):
+    asking(at_once="[fallback]")
+    silent(automation)
+    sweep_proposals(NOW)
+    operations.start_proposal(Proposal.objects.get(), reason="Sales waits", confirmed=True, **who(owner))
+    if "fact 2" in ends:
+        silent(automation, "fact 2", NOW + 40 * MINUTE)
+        sweep_proposals(NOW + 40 * MINUTE)
+    for key, minutes in ends.items():
+        if minutes is not None:
+            over(key, minutes)
+    found = outcomes_at(at)
+    assert (found.proposed, found.started) == (1, 1)
+    assert (found.resolved, found.went_on, found.ratio) == expected
+    assert found.by_buttons == found.resolved
+    assert outcomes_at(at, make_person()).proposed == 0
+
+
+def test_a_step_by_hand_is_no_remediation_by_buttons_alone(automation: Automation, owner: Person):
+    asking(at_once="[fallback]")
+    silent(automation)
+    sweep_proposals(NOW)
+    execution = operations.start_proposal(
+        Proposal.objects.get(), reason="Sales waits", confirmed=True, **who(owner)
+    ).execution
+    tick_step(execution.steps.exclude(key="fallback")[0], **who(owner))
+    over("fact 1", 20)
+    found = outcomes_at(30)
+    assert (found.resolved, found.by_buttons, found.seconds) == (1, 0, 1200)
+
+
+def test_what_was_never_started_is_counted_by_why(automation: Automation, owner: Person):
+    asking()
+    for number, what in enumerate(("decline", "end", "leave")):
+        key, at = f"fact {number}", NOW + number * 300 * MINUTE
+        silent(automation, key, at)
+        sweep_proposals(at)
+        if what == "decline":
+            proposal = Proposal.objects.get(state="waiting")
+            operations.decline_proposal(proposal, reason="Known", **who(owner))
+        elif what == "end":
+            end_facts([key], at=at + MINUTE)
+        operations.close_overdue(at + timedelta(minutes=2 if what == "end" else 241))
+    found = outcomes_at(2000)
+    assert (found.proposed, found.declined, found.over_before, found.nobody) == (3, 1, 1, 1)
+    assert (found.started, found.ratio, found.seconds) == (0, None, None)
+
+
+def test_the_share_is_the_same_on_the_page_and_over_http(automation: Automation, owner: Person):
+    runbook, now = asking(at_once="[fallback]"), clock.now()
+    Runbook.objects.update(published_at=now - timedelta(hours=3))
+    raise_facts(
+        [News("f", FactKind.HEARTBEAT_DOWN, "It is silent.", now - 120 * MINUTE, automation=automation)],
+        now=now - 90 * MINUTE,
+    )
+    sweep_proposals(now - 90 * MINUTE)
+    said = {"person": owner, "actor": actor_for(owner), "now": now - 80 * MINUTE}
+    operations.start_proposal(Proposal.objects.get(), reason="Sales waits", confirmed=True, **said)
+    end_facts(["f"], at=now - 75 * MINUTE)
+    client = Client()
+    client.force_login(owner)
+    page = client.get("/runbooks/proposals/").content.decode()
+    assert "1 of 1 were over within the hour." in page
+    assert "100 %" in page
+    program = Client(headers=bearer(make_token("runbooks:read")[1]))
+    found = program.get("/api/v1/runbooks/proposals/outcomes/").json()
+    assert (found["within_seconds"], found["total"]["ratio"], found["total"]["seconds"]) == (3600, "1.0000", 2700.0)
+    assert [(one["runbook"], one["resolved"]) for one in found["results"]] == [(runbook.slug, 1)]
+
+
+def test_a_handoff_that_was_answered_is_over(owner: Person):
+    rule = make_rule(slug="speed-to-lead", team=owner.team)
+    asking("1. Call them.", automation="", rules="[speed-to-lead]", on_facts="[escalation]")
+    handoff = make_handoff(rule)
+    later = NOW + timedelta(days=7)
+    sweep(later)
+    sweep_proposals(later)
+    handoff.refresh_from_db()
+    respond_to_handoff(handoff, actor=actor_for(owner), now=later + MINUTE)
+    sweep_proposals(later + 2 * MINUTE)
+    assert Proposal.objects.get().state == "expired"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,10 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError, connections
 from django_q.brokers import get_broker
-from django_q.models import OrmQ
+from django_q.models import OrmQ, Schedule
+from django_q.scheduler import scheduler
+from django_q.signing import SignedPackage
+from django_q.tasks import async_task
 
 from opsportal import clock
 from opsportal.sweeps import beats, tasks
@@ -64,6 +67,30 @@ def test_several_pullers_share_the_tasks_without_doubling_one():
     # A puller may find the queue locked for a moment and leave early; what counts is that nothing is doubled or lost.
     pull()
     assert sorted(taken, key=int) == [str(number) for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        ("os.system", {}),
+        ("runbooks.queue.operations.let_go", {}),
+        ("django.core.management.call_command", {}),
+        (len, {}),
+        ("opsportal.sweeps.tasks.tick", {"hook": "os.system"}),
+    ],
+)
+def test_a_task_that_is_none_of_ours_is_not_run(function: object, options: dict[str, str]):
+    async_task(function, "x", q_options=options)
+    assert Broker().dequeue() is None
+    assert not OrmQ.objects.exists()
+
+
+def test_a_row_of_the_schedule_runs_nothing_but_the_tick():
+    for function in ("os.system", "opsportal.sweeps.tasks.tick"):
+        Schedule.objects.create(name=function, func=function, schedule_type=Schedule.ONCE, next_run=clock.now())
+    scheduler()
+    pulled = [task for _ in range(3) for task in Broker().dequeue() or []]
+    assert [SignedPackage.loads(payload)["func"] for _, payload in pulled] == ["opsportal.sweeps.tasks.tick"]
 
 
 def test_a_beat_is_pulled_by_its_own_cluster_only(monkeypatch: pytest.MonkeyPatch):

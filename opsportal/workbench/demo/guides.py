@@ -5,13 +5,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from opsportal.catalog.models import Automation
-from opsportal.workbench.demo.cast import Cast
+from opsportal.workbench.demo import receiver
+from opsportal.workbench.demo.cast import SETUP, Cast
+from opsportal.workbench.demo.promises import PINGED_DAYS, SILENT, SILENT_BEFORE, send_sign_of_life
 from runbooks.executions import operations as executions
 from runbooks.executions import queries as gone_through
 from runbooks.library import operations, queries, starters
 from runbooks.library.engine.front_matter import with_values
 from runbooks.library.operations.upkeep import month_of
-from runbooks.models import Runbook
+from runbooks.models import Proposal, Runbook, Webhook
+from runbooks.remediation import operations as remediation
+from runbooks.remediation.sweep import sweep_proposals
+from runbooks.states import ProposalState
+from runbooks.webhooks.operations import change_webhook, create_webhook
 
 Act = Callable[[datetime], None]
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -63,11 +69,70 @@ The workflow *Meeting ended* in n8n, folder Sales.
 """
 
 
+# Proposed as soon as no sign of life comes. Its restart was a step by hand, until that had been done once too often.
+SILENCE = """---
+title: Meeting Scheduler is silent
+kind: runbook
+automation: meeting-scheduler
+on_facts: [heartbeat_down, silence]
+at_once: [tell-sales]
+---
+
+## Signals
+
+- No sign of life for an hour and a quarter.
+- Sales asks why invitations do not go out.
+
+## Diagnostics
+
+1. Open the zap *Meeting scheduler* in Zapier: is it switched on, and when did it run last?
+
+   Check: its last run is as old as its last sign of life.
+
+## Remediation
+
+1. Tell sales what to expect. {#tell-sales}
+
+   ```action
+   do: tell-sales
+   automation: meeting-scheduler
+   sentence: Invitations go out late; send those of today by hand.
+   hours: 2
+   ```
+2. Start the zap again. {#restart}
+
+   Check: its next sign of life comes within minutes.
+3. Look at the meetings that were booked meanwhile, and invite to those of today by hand.
+
+## Rollback
+
+1. Tell sales that it is over.
+
+   ```action
+   do: tell-sales-over
+   automation: meeting-scheduler
+   ```
+
+## Communication
+
+Post in #sales-ops when it begins and when it is over.
+"""
+BY_HAND = "Start the zap again. {#restart}\n"
+BUTTON = """Start the zap again. {#restart}
+
+   ```action
+   do: call-webhook
+   webhook: restart-meeting-scheduler
+   ```
+"""
+RESTART = "restart-meeting-scheduler"
+
+
 class Guides:
     """Written at the start, published by somebody else, used, mended."""
 
-    def __init__(self, cast: Cast, *, start: datetime, end: datetime) -> None:
-        self.cast, self.start, self.end = cast, start, end
+    def __init__(self, cast: Cast, *, start: datetime, end: datetime, port: int) -> None:
+        self.cast, self.start, self.end, self.port = cast, start, end, port
 
     def plan(self, at: Callable[[datetime, Act], None]) -> None:
         length = self.end - self.start
@@ -79,6 +144,14 @@ class Guides:
         at(self.end - timedelta(hours=2), self._draw)
         at(self.end - timedelta(hours=20), self._derive)
         at(self.end - 26 * MINUTE, self._begin_another)
+        looked, hour = max(self.start + length * 0.1, self.end - PINGED_DAYS * DAY) + 2 * MINUTE, timedelta(hours=1)
+        while looked < self.end:
+            at(looked, self._look)
+            looked += hour
+        back = self.end - SILENT_BEFORE[1]
+        at(back - 16 * MINUTE, self._say_yes)
+        at(back - 9 * MINUTE, lambda now: send_sign_of_life(SILENT[0], now=now))
+        at(self.end - 40 * hour if length > 6 * DAY else self.start + length * 0.08, self._make_it_a_button)
 
     def _who(self, username: str, now: datetime) -> dict[str, Any]:
         return {"person": self.cast.people[username], "actor": self.cast.actor(username), "now": now}
@@ -87,7 +160,7 @@ class Guides:
         author, actor = self.cast.people[WRITER], self.cast.actor(WRITER)
         known = set(Automation.objects.values_list("slug", flat=True))
         texts = {slug: with_values(starters.get(slug).text, HEADS.get(slug, {})) for slug in BOOKS}
-        for slug, text in {**texts, "follow-up": FOLLOW_UP}.items():
+        for slug, text in {**texts, "follow-up": FOLLOW_UP, SILENT[0]: SILENCE}.items():
             if slug in ("vendor-degraded", "follow-up") or slug in known:
                 runbook = operations.create_runbook(slug=slug, text=text, author=author, actor=actor, now=now)
                 revision = queries.get_newest(runbook)
@@ -107,6 +180,45 @@ class Guides:
         executions.finish_execution(
             execution, outcome="The limit was reset; nothing was lost", holds=True, **{**who, "now": now + 22 * MINUTE}
         )
+
+    def _look(self, now: datetime) -> None:
+        sweep_proposals(now)
+
+    def _say_yes(self, now: datetime) -> None:
+        """What was proposed is started; what has no button yet is done by hand."""
+        proposal = Proposal.objects.filter(runbook__slug=SILENT[0], state=ProposalState.WAITING).first()
+        if proposal is None:
+            return
+        who = self._who(LEAD, now)
+        started = remediation.start_proposal(proposal, reason="Invitations of today wait", confirmed=True, **who)
+        steps = gone_through.list_steps(started.execution)
+        for minutes, step in enumerate((one for one in steps if one.key != "tell-sales"), 2):
+            if step.section != "rollback":
+                executions.tick_step(step, **{**who, "now": now + minutes * MINUTE})
+        outcome = "Zapier had switched it off after an update"
+        executions.finish_execution(started.execution, outcome=outcome, holds=True, **{**who, "now": now + 14 * MINUTE})
+
+    def _make_it_a_button(self, now: datetime) -> None:
+        """The restart becomes a call, so that a yes does it at once."""
+        values = {
+            "name": "Restart Meeting scheduler",
+            "url": f"http://127.0.0.1:{self.port}{receiver.RESTART}",
+            "automation": Automation.objects.get(slug=SILENT[0]),
+            "idempotent": True,
+        }
+        create_webhook(slug=RESTART, values=values, actor=self.cast.actor(LEAD), now=now)
+        runbook = self._book(SILENT[0])
+        newest, author = queries.get_newest(runbook), self.cast.people[WRITER]
+        revision = operations.save_draft(
+            runbook,
+            text=newest.text.replace(BY_HAND, BUTTON).replace("[tell-sales]", "[tell-sales, restart]"),
+            base=newest.number,
+            author=author,
+            actor=self.cast.actor(WRITER),
+            now=now,
+            note_text="The restart is a button now",
+        )
+        operations.publish_revision(revision, **self._who(LEAD, now + 5 * MINUTE))
 
     def _find_wrong(self, now: datetime) -> None:
         runbook = self._book("deal-sync")
@@ -146,3 +258,10 @@ class Guides:
 
     def _book(self, slug: str) -> Runbook:
         return Runbook.objects.get(slug=slug)
+
+
+def move(port: int, *, now: datetime) -> None:
+    """The webhook of an earlier start leads to the receiver of this one."""
+    url = f"http://127.0.0.1:{port}{receiver.RESTART}"
+    for webhook in Webhook.objects.in_use().filter(slug=RESTART, url__endswith=receiver.RESTART).exclude(url=url):
+        change_webhook(webhook, values={"url": url}, actor=SETUP, now=now)

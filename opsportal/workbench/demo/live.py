@@ -20,6 +20,7 @@ from django.db import DatabaseError, close_old_connections
 from opsportal.sweeps import processes
 
 CHAT_EVERY, LEAD_EVERY = (25.0, 55.0), (240.0, 600.0)
+LISTENED_EVERY, REVIVED_EVERY = (8.0, 12.0), (3_000.0, 3_400.0)
 # slug: seconds between two runs. A run gives a sign of life where its automation has a heartbeat.
 RUNS_EVERY = {
     "lead-router": (40.0, 150.0),
@@ -69,6 +70,7 @@ class Life:
             self._in(now, (1.0, min(60.0, every[0])), self._run(slug))
         for slug in BY_SCHEDULE:
             self._in(now, _pause(slug, now), self._run(slug))
+        self._in(now, LISTENED_EVERY, self._listen)
         self.mishaps.begin(now)
 
     def step(self, now: datetime) -> None:
@@ -104,6 +106,20 @@ class Life:
                     record_queue(waits_at, depth=depth, oldest_age_seconds=age, now=now)
 
         return report
+
+    def _listen(self, now: datetime) -> None:
+        """Once somebody had the silent workflow started again, it gives signs of life."""
+        from opsportal.workbench.demo import receiver
+
+        self._in(now, LISTENED_EVERY, self._listen)
+        if receiver.take_restart():
+            self._revive(now)
+
+    def _revive(self, now: datetime) -> None:
+        from opsportal.workbench.demo.promises import SILENT, send_sign_of_life
+
+        self._in(now, REVIVED_EVERY, self._revive)
+        send_sign_of_life(SILENT[0], now=now)
 
     def _chat(self, now: datetime) -> None:
         from opsportal.workbench.demo.company import LIVE_CHAT

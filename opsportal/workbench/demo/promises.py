@@ -51,6 +51,7 @@ PINGED_EVERY = {
     "meeting-scheduler": timedelta(hours=1),
 }
 SILENT = ("meeting-scheduler", timedelta(hours=3))
+SILENT_BEFORE = (timedelta(hours=52), timedelta(hours=49, minutes=40))  # before the end, of the same one
 
 DETAILS: dict[str, dict[str, Any]] = {
     "lead-router": {
@@ -200,6 +201,8 @@ class Services:
         for slug, every in PINGED_EVERY.items():
             until = self.end - SILENT[1] if slug == SILENT[0] else self.end
             for instant in _instants(_round_up(began + timedelta(minutes=2), every), until, every):
+                if slug == SILENT[0] and self.end - SILENT_BEFORE[0] <= instant < self.end - SILENT_BEFORE[1]:
+                    continue
                 at(instant + timedelta(seconds=random.uniform(0, 40)), self._ping(slug))
         for instant in _instants(began, self.end, timedelta(hours=1)):
             at(instant, self._look)

@@ -1,4 +1,4 @@
-"""What the demo sends payloads to: a CRM, a mail service and a warehouse, played on one port of this machine.
+"""What the demo calls: a CRM, a mail service, a warehouse, a restart of a zap, on one port of this machine.
 
 The CRM is busy now and then, knows what it had before, and refuses a stage it has not got; the mail service sometimes
 hangs up before it answers; the warehouse is closed. No database, nothing kept beyond the process.
@@ -17,6 +17,7 @@ from typing import Any, Self
 PORT_VARIABLE = "OPSPORTAL_DEMO_RECEIVER"
 LEADS, DEALS, MAILS, COMPANIES = "/crm/leads", "/crm/deals", "/mail/send", "/warehouse/companies"
 INVITES = "/calendar/invites"
+RESTART = "/zapier/restart/meeting-scheduler"
 STAGES = ("Qualified", "Proposal", "Contract sent", "Closed won", "Closed lost")
 HANGS_UP_AT = "webinar-reminder"
 
@@ -43,6 +44,8 @@ def reply(path: str, body: Mapping[str, Any], *, times: int) -> Reply:
         return Reply(0) if body.get("template") == HANGS_UP_AT else Reply(202, "queued")
     if path == COMPANIES:
         return Reply(503, "The warehouse is closed while tables are moved")
+    if path == RESTART:
+        return Reply(200, "The zap starts again" if times == 1 else "It has been started again already")
     return _taken(times) if path == INVITES else Reply(404, "There is nothing here")
 
 
@@ -79,8 +82,16 @@ class Receiver:
         self._server.server_close()
 
 
+def take_restart() -> bool:
+    """Whether somebody had the silent workflow started again since this was last asked."""
+    was_set = _Handler.restarted.is_set()
+    _Handler.restarted.clear()
+    return was_set
+
+
 class _Handler(BaseHTTPRequestHandler):
     times: Counter[tuple[str, str]] = Counter()  # how often each message was taken, whoever handled it
+    restarted = threading.Event()
     counting = threading.Lock()
 
     def do_POST(self) -> None:
@@ -89,6 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
         with self.counting:
             self.times[message] += 1
             times = self.times[message]
+        if self.path == RESTART:
+            self.restarted.set()
         body: Any = None
         with suppress(ValueError):
             body = json.loads(content)

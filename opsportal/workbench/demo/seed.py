@@ -55,13 +55,14 @@ def _bring_up_to_date(home: Home) -> None:
     from django.core.management import call_command
 
     from opsportal import clock
-    from opsportal.workbench.demo import cast, failures
+    from opsportal.workbench.demo import cast, failures, guides
 
     call_command("migrate", verbosity=0)
     access = home.read_access()
     if not {"logins", "token"} <= access.keys():
         access = cast.grant_access(cast.reassemble(), now=clock.now())
     failures.move(receiver_port(), now=clock.now())
+    guides.move(receiver_port(), now=clock.now())
     home.write_access({**access, "url": settings.BASE_URL})
 
 
@@ -88,8 +89,8 @@ def fill() -> dict[str, object]:
     history = History(people, firm, start=start, end=now, seed=SEED)
     Services(people, start=start, end=now, seed=SEED).plan(history.at)
     Upkeep(people, start=start, end=now).plan(history.at)
-    Guides(people, start=start, end=now).plan(history.at)
     port = receiver_port()
+    Guides(people, start=start, end=now, port=port).plan(history.at)
     Failures(people, start=start, end=now, seed=SEED, port=port).plan(history.at)
     say("Living through six weeks.")
     with Receiver(port):
