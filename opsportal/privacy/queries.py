@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from django.apps import apps
 from django.db.models import QuerySet
 
 from opsportal.audit.erasers import Erased
@@ -21,9 +22,15 @@ def standing_of(erasure: Erasure) -> tuple[str, str, str]:
     return "waiting", "warn", f"{erasure.requested_by} asks another admin or an ops lead."
 
 
-def lines_of(rooms: Mapping[str, Erased]) -> list[tuple[str, str, int]]:
-    """(room, what, how many) of everything found."""
-    return [(name, what, count) for name, room in rooms.items() for what, count in room.counts.items() if count]
+def lines_of(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, int]]:
+    """(room, what, how many) of everything found, in words. A text is told by the records it stands in."""
+    tables = {model._meta.db_table: str(model._meta.verbose_name_plural) for model in apps.get_models()}
+    return [
+        (room, tables.get(what, what).replace("_", " "), count)
+        for room, one in counts.items()
+        for what, count in one.items()
+        if count
+    ]
 
 
 def kept_of(rooms: Mapping[str, Erased]) -> list[tuple[str, str]]:

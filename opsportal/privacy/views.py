@@ -75,7 +75,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         "back_label": "Erasures",
         "form": form,
         "seen": seen,
-        "found": queries.lines_of(seen.rooms) if seen else [],
+        "found": queries.lines_of({room: one.counts for room, one in seen.rooms.items()}) if seen else [],
         "kept": queries.kept_of(seen.rooms) if seen else [],
     }
     return render(request, "privacy/ask.html", context, status=422 if form.errors else 200)
@@ -96,7 +96,7 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "back_label": "Erasures",
         "erasure": erasure,
         "keys": erasing.keys_of(erasure),
-        "found": [(room, what, n) for room, one in rooms.items() for what, n in one["erased"].items() if n],
+        "found": queries.lines_of({room: one["erased"] for room, one in rooms.items()}),
         "kept": [(where, why) for one in rooms.values() for where, why in one["kept"].items()],
     }
     return render(request, "privacy/detail.html", context)
