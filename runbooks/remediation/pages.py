@@ -71,7 +71,7 @@ def verdict(found: Outcomes) -> str:
     told = f"In {DAYS} days facts proposed {words.count(found.proposed, 'runbook')}; people started {found.started}."
     known = found.resolved + found.went_on
     if known:
-        told += f" {found.resolved} of {known} were over within the hour."
+        told += f" In {found.resolved} of {known} cases it was over within an hour of that."
     return told
 
 

@@ -317,7 +317,7 @@ def test_the_share_is_the_same_on_the_page_and_over_http(automation: Automation,
     client = Client()
     client.force_login(owner)
     page = client.get("/runbooks/proposals/").content.decode()
-    assert "1 of 1 were over within the hour." in page
+    assert "In 1 of 1 cases it was over within an hour of that." in page
     assert "100 %" in page
     program = Client(headers=bearer(make_token("runbooks:read")[1]))
     found = program.get("/api/v1/runbooks/proposals/outcomes/").json()
