@@ -3,6 +3,8 @@
 Pages show the sentence at the field, the API maps the class to an HTTP status (opsportal.api.errors).
 """
 
+RETRY_AFTER_SECONDS = 5  # what a caller is told who met something that passes
+
 
 class DomainError(Exception):
     """Something the rules of the house refuse. `field` names the input it belongs to, or is empty."""

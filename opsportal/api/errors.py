@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from opsportal import errors as domain
 from opsportal import trace
+from opsportal.errors import RETRY_AFTER_SECONDS
 
 CONTENT_TYPE = "application/problem+json"
 logger = logging.getLogger("opsportal.api")
@@ -47,7 +48,6 @@ STATUS_OF_DOMAIN_ERROR = (
     (domain.Forbidden, 403),
     (domain.Unavailable, 503),
 )
-RETRY_AFTER_SECONDS = 5
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 

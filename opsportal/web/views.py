@@ -1,15 +1,19 @@
 """Pages that belong to no room: the theme switch, error pages, and the style guide for those who build pages."""
 
+import sys
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.db import InterfaceError, OperationalError
+from django.db.transaction import TransactionManagementError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template import loader
 from django.views.decorators.http import require_POST
 
 from opsportal import trace
+from opsportal.errors import RETRY_AFTER_SECONDS
 from opsportal.web import actions, theme
 
 
@@ -51,9 +55,15 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """Our own failure. Drawn without context processors or database: those may be what failed."""
-    body = loader.get_template("500.html").render({"trace_id": trace.current_trace_id()})
-    return HttpResponse(body, status=500)
+    """Our own failure, or the database's, which passes. Drawn without context processors or database: those may be
+    what failed.
+    """
+    passes = isinstance(sys.exc_info()[1], OperationalError | InterfaceError | TransactionManagementError)
+    context = {"trace_id": trace.current_trace_id(), "status": 503 if passes else 500}
+    answer = HttpResponse(loader.get_template("500.html").render(context), status=context["status"])
+    if passes:
+        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer
 
 
 def _error(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:

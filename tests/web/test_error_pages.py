@@ -2,7 +2,7 @@
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.urls import path
 
 from opsportal.urls import handler400, handler403, handler404, handler500  # noqa: F401 the handlers under test
@@ -24,6 +24,8 @@ urlpatterns = [
     path("closed/", raising(PermissionDenied)),
     path("garbled/", raising(SuspiciousOperation("odd"))),
     path("broken/", raising(DatabaseError("secret detail"))),
+    path("gone/", raising(OperationalError("secret detail"))),
+    path("api/gone/", raising(InterfaceError("secret detail"))),
     *portal_urls,
 ]
 
@@ -57,6 +59,13 @@ def test_our_own_failure_tells_no_detail_and_asks_no_database(visitor_client, dj
     with django_assert_num_queries(0):
         page = visitor_client.get("/broken/").content
     assert b"secret detail" not in page
+
+
+@pytest.mark.parametrize("address", ["/gone/", "/api/gone/"])
+def test_a_database_that_is_away_is_no_failure_of_ours_and_may_be_asked_again(visitor_client, address):
+    response = visitor_client.get(address)
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert b"secret detail" not in response.content
 
 
 def test_an_expired_form_is_explained(client):
