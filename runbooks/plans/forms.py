@@ -24,7 +24,7 @@ STATES = [
     (ItemState.IN_DOUBT, "In doubt, where the target acts once"),
 ]
 ASKED = ("state", "error_type", "automation", "record_key", "correlation_id", "source")
-WINDOW = ("stored_from", "stored_to")
+WINDOW = {"failed_from": "failed_from", "failed_to": "failed_to", "stored_from": "from", "stored_to": "to"}
 
 
 class PlanForm(forms.Form):
@@ -39,6 +39,8 @@ class PlanForm(forms.Form):
     record_key = django_forms.CharField(label="Record", max_length=200, required=False)
     correlation_id = django_forms.CharField(label="Trace", max_length=64, required=False)
     source = django_forms.CharField(label="Source", max_length=60, required=False)
+    failed_from = forms.DateTimeField(label="Failed from", required=False)
+    failed_to = forms.DateTimeField(label="Failed before", required=False)
     stored_from = forms.DateTimeField(label="Stored from", required=False)
     stored_to = forms.DateTimeField(label="Stored before", required=False)
     items = django_forms.CharField(required=False, widget=django_forms.HiddenInput())
@@ -93,8 +95,8 @@ class PlanForm(forms.Form):
     def values(self) -> dict[str, Any]:
         """What the operation takes."""
         said = self.cleaned_data
-        selection = {name: said[name] for name in ASKED}
-        selection |= {"from": said["stored_from"], "to": said["stored_to"], "items": _split(said["items"])}
+        selection = {name: said[name] for name in ASKED} | {name: said[field] for field, name in WINDOW.items()}
+        selection["items"] = _split(said["items"])
         return {
             "reason": said["reason"],
             "selection": selection,
@@ -123,8 +125,7 @@ def initial_of(plan: ReplayPlan) -> dict[str, Any]:
     said = plan.selection
     return {
         **{name: said.get(name, "") for name in ASKED},
-        "stored_from": parse_datetime(said["from"]) if "from" in said else None,
-        "stored_to": parse_datetime(said["to"]) if "to" in said else None,
+        **{field: parse_datetime(said[name]) for field, name in WINDOW.items() if name in said},
         "items": ",".join(said.get("items", [])),
         "reason": plan.reason,
         "canary_count": plan.canary_count or None,

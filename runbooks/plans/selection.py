@@ -25,7 +25,13 @@ FILTERS: Mapping[str, str] = {
     "source": "source",
     "state": "state",
 }
-BOUNDS: Mapping[str, str] = {"from": "received_at__gte", "to": "received_at__lt"}
+# Two windows: when a payload was stored here, and when it failed there. An import stores late what failed long before.
+BOUNDS: Mapping[str, str] = {
+    "from": "received_at__gte",
+    "to": "received_at__lt",
+    "failed_from": "failed_at__gte",
+    "failed_to": "failed_at__lt",
+}
 
 
 def check(raw: object) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from runbooks.models import ReplayPlan, ShadowSend
 from runbooks.models.targets import MOST_PER_MINUTE
 from runbooks.plans import freezing, queries, rendering
 from runbooks.plans.engine.transform import MOST_STEPS
-from runbooks.plans.selection import MOST_NAMED
+from runbooks.plans.selection import BOUNDS, MOST_NAMED
 from runbooks.states import ItemState
 
 
@@ -22,7 +22,8 @@ def words(longest: int) -> drf.CharField:
 
 class PlanSelectionSerializer(Serializer):
     """Which payloads of the target: `items` by their ids, or what the queue is filtered by, stored within `from` and
-    `to`. Without any: everything that waits. What is over or on its way is left out.
+    `to`, failed within `failed_from` and `failed_to`. Without any: everything that waits. What is over or on its way
+    is left out.
     """
 
     items = drf.ListField(child=drf.UUIDField(), max_length=MOST_NAMED, required=False)
@@ -33,7 +34,7 @@ class PlanSelectionSerializer(Serializer):
     state = drf.ChoiceField(choices=[ItemState.HELD, ItemState.DEAD, ItemState.IN_DOUBT], required=False)
 
     def get_fields(self) -> dict[str, Any]:
-        window = {name: DateTimeField(required=False) for name in ("from", "to")}
+        window = {name: DateTimeField(required=False) for name in BOUNDS}
         return {**super().get_fields(), **window, "source": words(60)}  # words of Python and of the base class
 
 

@@ -24,6 +24,8 @@ SELECTED = {
     "record_key": "Record",
     "correlation_id": "Trace",
     "source": "Source",
+    "failed_from": "Failed from",
+    "failed_to": "Failed before",
     "from": "Stored from",
     "to": "Stored before",
 }

@@ -70,11 +70,13 @@ def test_what_was_delivered_or_decided_is_left_out_and_counted(receiver: HttpRec
         ({"state": "held"}, 4),
         ({"from": "2020-01-01T00:00:00Z", "to": NOW.isoformat()}, 0),
         ({"from": NOW.isoformat()}, 4),
+        ({"failed_from": (NOW - timedelta(hours=1)).isoformat(), "failed_to": NOW.isoformat()}, 2),
+        ({"failed_from": NOW.isoformat()}, 2),
     ],
 )
 def test_a_selection_is_what_the_queue_is_filtered_by(said: dict[str, Any], expected: int) -> None:
     target = make_target()
-    store(target, "a", "a", error_type="RateLimit")
+    store(target, "a", "a", error_type="RateLimit", failed_at=NOW - timedelta(hours=1))
     store(target, "b", "c", error_type="Timeout")
     if not expected:
         with pytest.raises(InvalidInput) as refusal:
