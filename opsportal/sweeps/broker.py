@@ -80,9 +80,13 @@ class Broker(ORM):
         """Whether this may run; what may not is taken out of the queue."""
         try:
             task = SignedPackage.loads(payload)
+            function = str(task["func"])
         except (TypeError, BadSignature):
             return True  # django-q2 refuses it by itself
-        function = str(task["func"])
+        except Exception:
+            log.exception("A task that cannot be read leaves the queue: it would end each cluster that pulls it")
+            self.delete(task_id)
+            return False
         if function in OURS and not task.get("hook"):
             return True
         log.warning("A task that is none of ours is not run: %r", function[:120])

@@ -37,17 +37,19 @@ FINDINGS = {
 _ANY = Q()
 _UNDECIDED = sorted(one.value for one in UNDECIDED)
 
-# What it finds: payloads whose time has passed, and those of a data subject that was erased. A subject has one living
-# key at most, so no row comes twice.
+# What it finds: payloads whose time has passed, and those of a data subject that was erased. Asked row by row, by an
+# index: a join may be planned by what the tables were before an import filled them.
 _INSERT = """
 INSERT INTO runbooks_planitem
     (plan_id, item_id, position, revision, sha256, tries, sent_sha256, finding, is_behind, is_canary, is_overtaken)
-SELECT {chosen}, '', CASE WHEN payload.item_id IS NULL THEN '{removed}' WHEN living.subject IS NULL THEN '{erased}'
-    ELSE '' END, FALSE, FALSE, FALSE
+SELECT {chosen}, '', coalesce((
+        SELECT CASE WHEN EXISTS (
+            SELECT 1 FROM {keys} AS living WHERE living.subject = payload.subject AND living.shredded_at IS NULL
+        ) THEN '' ELSE '{erased}' END
+        FROM {payloads} AS payload
+        WHERE payload.item_id = frozen.frozen_item AND payload.revision = frozen.frozen_revision
+    ), '{removed}'), FALSE, FALSE, FALSE
 FROM ({selected}) AS frozen
-LEFT JOIN {payloads} AS payload
-    ON payload.item_id = frozen.frozen_item AND payload.revision = frozen.frozen_revision
-LEFT JOIN {keys} AS living ON living.subject = payload.subject AND living.shredded_at IS NULL
 """
 
 

@@ -320,8 +320,9 @@ def _points(cuts: Sequence[datetime], spent: Sequence[tuple[Fraction, Budget, Se
 def _running_share(budget: Budget, pieces: Sequence[Tally], weight: Fraction) -> list[Fraction]:
     """The share of the budget spent up to the end of each piece, weighted. Most pieces spend nothing."""
     per_bad = weight * (budget.exact_consumed or Fraction()) / budget.bad if budget.bad else Fraction()
-    found: dict[int, Fraction] = {}
-    return [found.setdefault(bad, bad * per_bad) for bad in accumulate(one.bad for one in pieces)]
+    spent = list(accumulate(one.bad for one in pieces))
+    shares = {bad: bad * per_bad for bad in set(spent)}
+    return [shares[bad] for bad in spent]
 
 
 def _causes(pieces: Iterable[Tally]) -> list[Cause]:

@@ -34,6 +34,10 @@ KEYED = re.compile(
 )
 
 
+class StepLine(Step, forbid_unknown_fields=True, omit_defaults=True, frozen=True, kw_only=True, gc=False):
+    """One step as a line writes it."""
+
+
 class RunLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True, kw_only=True, gc=False):
     """One report about a run as the API writes it."""
 
@@ -60,7 +64,7 @@ class RunLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, fr
     cost: Decimal | None = None
     items_out: Size | None = None
     tags: Annotated[dict[Text60, Text200 | int | float | bool | None], msgspec.Meta(max_length=MAX_TAGS)] = {}
-    steps: Annotated[list[Step], msgspec.Meta(max_length=MAX_STEPS)] = []
+    steps: Annotated[list[StepLine], msgspec.Meta(max_length=MAX_STEPS)] = []
 
 
 DECODER = msgspec.json.Decoder(RunLine)
@@ -104,7 +108,7 @@ def new_run(line: RunLine) -> NewRun:
         cost=None if line.cost is None else _cost(line.cost),
         items_out=line.items_out,
         tags=_tags(line.tags) if line.tags else {},
-        steps=line.steps,
+        steps=[Step(name=one.name, status=one.status, duration=one.duration) for one in line.steps],
     )
 
 

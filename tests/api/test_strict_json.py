@@ -2,14 +2,19 @@
 
 import gzip
 import json
+from collections.abc import Iterator
+from typing import Any
 
+import msgspec
 import pytest
 from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handoffs import intake as events
 from opsportal.api import parsers
 from opsportal.api.errors import Malformed, TooLarge
+from slos.runs import intake as runs
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 PLAIN = (
@@ -70,3 +75,21 @@ def test_a_gzip_bomb_is_cut_at_the_limit():
 def test_damaged_gzip_is_refused(damage):
     with pytest.raises(Malformed):
         parsers.read_body(packed(damage), gzip_allowed=True)
+
+
+@pytest.mark.parametrize("decoder", [events.DECODER, runs.DECODER])
+def test_a_shape_that_is_read_at_once_adds_no_key_that_the_line_did_not_write(decoder: msgspec.json.Decoder[Any]):
+    """A key that stands twice is found by counting: one that is added would make up for it."""
+
+    def structs(kind: object) -> Iterator[type[msgspec.Struct]]:
+        if isinstance(kind, msgspec.inspect.StructType):
+            yield kind.cls
+        for name in getattr(kind, "__struct_fields__", ()):
+            value = getattr(kind, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, msgspec.inspect.Type | msgspec.inspect.Field):
+                    yield from structs(one)
+
+    found = list(structs(msgspec.inspect.type_info(decoder.type)))
+    assert len(found) > 1
+    assert [one.__name__ for one in found if not one.__struct_config__.omit_defaults] == []
