@@ -88,7 +88,7 @@ class NothingSerializer(Serializer):
 
 
 class OutcomeSerializer(Serializer):
-    """`holds` says whether the runbook is current; null: not known."""
+    """`holds` says whether the runbook is current; null: not known. A token leaves it out."""
 
     outcome = drf.CharField(max_length=500)
     holds = drf.BooleanField(required=False, allow_null=True)
@@ -191,9 +191,13 @@ class ExecutionViewSet(ResourceViewSet):
 
     @action(detail=True, methods=["post"])
     def finish(self, request: Request, slug: str, pk: str) -> Response:
-        """It is over. Open steps are left out for the outcome; of the rollback they were not needed."""
-        execution = self._written()
-        operations.finish_execution(execution, person=person_of(self._asking), **self.body(), **self._who())
+        """It is over. Open steps are left out for the outcome; of the rollback they were not needed. Whether the
+        runbook `holds` is said by a person, never by a token.
+        """
+        execution, values = self._written(), self.body()
+        if values.get("holds") is not None:
+            require_person(request, "A person says whether the runbook holds, signed in.")
+        operations.finish_execution(execution, person=person_of(self._asking), **values, **self._who())
         return self.answer(self.get_object())
 
     @action(detail=True, methods=["post"])

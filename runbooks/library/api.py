@@ -204,12 +204,11 @@ class RunbookViewSet(ResourceViewSet):
 
     @validations.mapping.post
     def validate(self, request: Request, slug: str) -> Response:
-        """Say that it holds, or what does not."""
-        runbook, values = self._written(), self.body()
+        """Say that it holds, or what does not: a person who went through it, never a token."""
+        runbook, person = self._written(), require_person(self.request, "A person says whether it holds, signed in.")
+        values = self.body()
         note_text = values.pop("note", "")
-        validation = operations.validate_runbook(
-            runbook, note_text=note_text, person=self._person(), **values, **self._who()
-        )
+        validation = operations.validate_runbook(runbook, note_text=note_text, person=person, **values, **self._who())
         return Response(ValidationSerializer(validation, context=self.get_serializer_context()).data, status=201)
 
     @action(detail=False)

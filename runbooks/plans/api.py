@@ -158,7 +158,7 @@ class PlanViewSet(ResourceViewSet):
 
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
-        """Go on; after the canary this says that it was looked at."""
+        """Go on; after the canary this says that it was looked at, so a person resumes then, never a token."""
         return self._moved(operations.resume_plan)
 
     @action(detail=True, methods=["post"])

@@ -18,7 +18,7 @@ from opsportal.api.serializers import DateTimeField, ModelSerializer, Serializer
 from opsportal.api.viewsets import ResourceViewSet, page_fields
 from opsportal.catalog.models import Automation
 from opsportal.errors import Forbidden
-from opsportal.identity.actors import Principal, actor_of, principal_of
+from opsportal.identity.actors import Principal, actor_of, principal_of, require_person
 from opsportal.identity.queries import person_of
 from runbooks.models import Attempt, Delivered, ReplayItem, ReplayTarget
 from runbooks.models.items import Release
@@ -27,6 +27,7 @@ from runbooks.queue.intake import NewItem, read_item, read_line
 from runbooks.states import ItemState
 
 STATES = [one.value for one in ItemState]
+DECIDES = "A person decides about this payload, signed in; a token never does."
 
 
 def words(max_length: int) -> drf.CharField:
@@ -131,7 +132,8 @@ class ItemViewSet(ResourceViewSet):
     queryset = ReplayItem.objects.none()
     serializer_class = ItemSerializer
     read_scope, write_scope = "replay:read", "replay:request"
-    action_scopes = {"create": "replay:enqueue", "hold": "replay:read", "end_hold": "replay:read"}
+    action_scopes = {"create": "replay:enqueue"}
+    person_scopes = dict.fromkeys(("hold", "end_hold"), "replay:read")  # admins hold, too, who ask for no replay
     lookup_value_regex = "[0-9a-fA-F-]{32,36}"
     filter_fields = {
         "target": ("target__slug", drf.CharField(required=False, max_length=60)),
@@ -191,17 +193,17 @@ class ItemViewSet(ResourceViewSet):
 
     @action(detail=True, methods=["post"])
     def mark_delivered(self, request: Request, pk: str) -> Response:
-        """Say that the target has it; the next payload of its record goes on."""
+        """Say that the target has it; the next payload of its record goes on. A person, never a token."""
         return self._decided(operations.mark_delivered)
 
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
-        """Give it up for good."""
+        """Give it up for good. A person, never a token."""
         return self._decided(operations.discard_item)
 
     @action(detail=True, methods=["post"])
     def supersede(self, request: Request, pk: str) -> Response:
-        """Give it up for a newer payload of its record; never where a P0 is concerned."""
+        """Give it up for a newer payload of its record; never where a P0 is concerned. A person, never a token."""
         return self._decided(operations.supersede_item)
 
     @action(detail=True, methods=["post"])
@@ -216,8 +218,12 @@ class ItemViewSet(ResourceViewSet):
 
     @action(detail=True, methods=["post"])
     def resend(self, request: Request, pk: str) -> Response:
-        """Let it go. 202 with the request where a second person decides first: a P0, or more than 100 in an hour."""
+        """Let it go. 202 with the request where a second person decides first: a P0, or more than 100 in an hour. What
+        is in doubt is sent again by a person, never by a token.
+        """
         item, who = self.get_object(), principal_of(request)
+        if item.state == ItemState.IN_DOUBT:
+            require_person(request, DECIDES)
         done = operations.resend_items(
             [item], reason=self.body()["reason"], actor=actor_of(request), person=person_of(who), now=self.now
         )
@@ -226,6 +232,7 @@ class ItemViewSet(ResourceViewSet):
 
     def _decided(self, operation: Any) -> Response:
         item = self.get_object()
+        require_person(self.request, DECIDES)
         operation(item, reason=self.body()["reason"], actor=actor_of(self.request), now=self.now)
         return self._whole(item)
 

@@ -13,12 +13,13 @@ from opsportal.api.serializers import DateTimeField, Serializer
 from opsportal.api.viewsets import ResourceViewSet
 from opsportal.catalog.models import Automation
 from opsportal.errors import InvalidInput
-from opsportal.identity.actors import actor_of, principal_of
+from opsportal.identity.actors import actor_of, principal_of, require_person
 from opsportal.identity.queries import team_for
 from runbooks.models import ReplayTarget
 from runbooks.models.targets import MOST_ATTEMPTS, MOST_PER_MINUTE, MOST_SECONDS
 from runbooks.targets import operations, queries
 
+DECLARES = "A person says where payloads go, signed in; a token never does."
 PLAIN = (
     "slug",
     "name",
@@ -156,6 +157,8 @@ class TargetViewSet(ResourceViewSet):
         return queries.list_targets(principal_of(self.request))
 
     def create(self, request: Request) -> Response:
+        """A new target: an ops lead, never a token."""
+        require_person(request, DECLARES)
         given = self.body()
         slug, secret = given.pop("slug"), given.pop("secret", "")
         values = self._values(given)
@@ -168,6 +171,8 @@ class TargetViewSet(ResourceViewSet):
         return Response(MadeTargetSerializer(target, context=context).data, status=201)
 
     def partial_update(self, request: Request, slug: str) -> Response:
+        """Change what it declares: an ops lead, never a token."""
+        require_person(request, DECLARES)
         given = self.body(partial=True)
         values = self._values(given)
         if "team" in given:
@@ -185,7 +190,8 @@ class TargetViewSet(ResourceViewSet):
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, slug: str) -> Response:
-        """Let sending go on."""
+        """Let sending go on: a person, never a token."""
+        require_person(request, DECLARES)
         self.body()
         return self.answer(operations.start_target(self.get_object(), actor=actor_of(request), now=self.now))
 

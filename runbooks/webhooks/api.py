@@ -13,11 +13,13 @@ from opsportal.api.serializers import ModelSerializer, Serializer
 from opsportal.api.viewsets import ResourceViewSet
 from opsportal.catalog.models import Automation
 from opsportal.errors import InvalidInput
-from opsportal.identity.actors import actor_of, principal_of
+from opsportal.identity.actors import actor_of, principal_of, require_person
 from opsportal.identity.queries import team_for
 from runbooks.models import Webhook
 from runbooks.models.webhooks import MOST_SECONDS
 from runbooks.webhooks import operations, queries
+
+DECLARES = "A person says what steps may call, signed in; a token never does."
 
 
 class WebhookSerializer(ModelSerializer):
@@ -98,6 +100,8 @@ class WebhookViewSet(ResourceViewSet):
         return queries.list_webhooks(principal_of(self.request))
 
     def create(self, request: Request) -> Response:
+        """A new webhook: an ops lead, never a token."""
+        require_person(request, DECLARES)
         given = self.body()
         slug, secret = given.pop("slug"), given.pop("secret", "")
         values = self._values(given)
@@ -110,6 +114,8 @@ class WebhookViewSet(ResourceViewSet):
         return Response(MadeWebhookSerializer(webhook, context=context).data, status=201)
 
     def partial_update(self, request: Request, slug: str) -> Response:
+        """Change what it declares: an ops lead, never a token."""
+        require_person(request, DECLARES)
         given = self.body(partial=True)
         values = self._values(given)
         if "team" in given:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.test import Client
 
+from opsportal.identity.models import Person
 from tests.factories import identity as make
 
 JSON = "application/json"
@@ -15,6 +16,7 @@ class Caller:
 
     def __init__(self, text: str, *, enforce_csrf: bool = True) -> None:
         self.text = text
+        self.headers = make.bearer(text) if text else {}
         self.client = Client(enforce_csrf_checks=enforce_csrf, raise_request_exception=False)
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> Any:
@@ -22,7 +24,7 @@ class Caller:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         content_type = named.pop("Content-Type", JSON)
         return self.client.generic(
-            method, _address(path), body, content_type=content_type, headers={**make.bearer(self.text), **named}
+            method, _address(path), body, content_type=content_type, headers={**self.headers, **named}
         )
 
     def get(self, path: str, **headers: str) -> Any:
@@ -36,6 +38,13 @@ class Caller:
 
     def delete(self, path: str, **headers: str) -> Any:
         return self.send("DELETE", path, b"", **headers)
+
+
+def signed_in(person: Person) -> Caller:
+    """Somebody in a browser: a session and no token."""
+    somebody = Caller("", enforce_csrf=False)
+    somebody.client.force_login(person, backend="opsportal.identity.backends.PersonBackend")
+    return somebody
 
 
 def caller(*scopes: str, **fields: Any) -> Caller:

@@ -112,6 +112,10 @@ def test_pausing_resuming_and_cancelling(receiver: HttpReceiver) -> None:
     assert program.post(f"replay/plans/{plan.pk}/resume/", {}).json()["state"] == "running"
     send()
     assert program.get(f"replay/plans/{plan.pk}/").json()["state"] == "paused"
+    assert_problem(program.post(f"replay/plans/{plan.pk}/resume/", {}), 403, "needs_a_person")
+    assert fetched(plan).canary_passed_at is None
+    analyst = signed_in(make_person(roles=[Role.ANALYST]))
+    assert post(analyst, f"replay/plans/{plan.pk}/resume/", {}).json()["state"] == "running"
     assert_problem(program.post(f"replay/plans/{plan.pk}/cancel/", {}), 422)
     assert program.post(f"replay/plans/{plan.pk}/cancel/", REASON).json()["state"] == "cancelled"
     assert len(receiver.requests) == 1

@@ -11,23 +11,28 @@ from opsportal import clock
 from opsportal.approvals import operations as approvals
 from opsportal.approvals.models import Approval
 from opsportal.audit.models import Entry
-from opsportal.errors import Forbidden, InvalidInput
+from opsportal.errors import Conflict, Forbidden, InvalidInput
 from opsportal.identity.actors import actor_for
 from opsportal.identity.roles import Role
-from runbooks.models import Payload, ReplayItem, ReplayTarget
+from runbooks.models import Delivered, Payload, ReplayItem, ReplayTarget
 from runbooks.queue import authority, claims, operations, reading, upkeep, vaulting
 from runbooks.targets import operations as target_operations
-from tests.factories.api import assert_problem, caller, encoded
+from tests.factories.api import Caller, assert_problem, caller, encoded, signed_in
 from tests.factories.catalog import make_automation
 from tests.factories.identity import NOW, SETUP, make_person, make_team
 from tests.factories.replay import let_go, make_target, store
 
 pytestmark = pytest.mark.django_db
+NEEDS_A_PERSON = (403, "needs_a_person")
 TARGET = {"slug": "crm", "url": "https://crm.example.com/hook", "rate_per_minute": 120, "idempotent": True}
 
 
+def a_lead() -> Caller:
+    return signed_in(make_person(roles=[Role.OPS_LEAD]))
+
+
 def test_a_target_is_made_with_a_secret_that_is_shown_once() -> None:
-    lead = caller("catalog:write", "replay:read")
+    lead = a_lead()
     made = lead.post("replay/targets/", TARGET)
     assert made.status_code == 201, made.content
     assert made.json()["secret"].startswith("whsec_")
@@ -64,7 +69,7 @@ def test_a_target_is_made_with_a_secret_that_is_shown_once() -> None:
     ],
 )
 def test_addresses_nobody_may_send_to_are_refused_at_save(url: str) -> None:
-    problem = assert_problem(caller().post("replay/targets/", {**TARGET, "url": url}), 422)
+    problem = assert_problem(a_lead().post("replay/targets/", {**TARGET, "url": url}), 422)
     assert problem["errors"][0]["field"] == "url"
     assert not ReplayTarget.objects.exists()
 
@@ -75,8 +80,31 @@ def test_addresses_nobody_may_send_to_are_refused_at_save(url: str) -> None:
      ("secret_ref", "SECRET_KEY"), ("already_there", [200])],
 )  # fmt: skip
 def test_what_a_target_declares_is_bounded(field: str, value: Any) -> None:
-    problem = assert_problem(caller().post("replay/targets/", {**TARGET, field: value}), 422)
+    problem = assert_problem(a_lead().post("replay/targets/", {**TARGET, field: value}), 422)
     assert problem["errors"][0]["field"].startswith(field)
+
+
+@pytest.mark.parametrize("is_answered_for", [True, False])
+def test_no_token_says_where_payloads_go_it_only_stops_them(is_answered_for: bool) -> None:
+    ada = make_person("ada", roles=[Role.OPS_LEAD])
+    make_target("https://crm.example.com/hook", slug="crm")
+    program = caller("catalog:write", "replay:read", person=ada if is_answered_for else None)
+    assert_problem(program.post("replay/targets/", {**TARGET, "slug": "erp"}), *NEEDS_A_PERSON)
+    for change in ({"url": "https://evil.example.com/"}, {"idempotent": True}, {"secret_ref": "env:CRM"}, {}):
+        assert_problem(program.patch("replay/targets/crm/", change), *NEEDS_A_PERSON)
+    assert program.post("replay/targets/crm/stop/", {"reason": "it is down"}).json()["health"] == "stopped"
+    assert_problem(program.post("replay/targets/crm/start/", {}), *NEEDS_A_PERSON)
+    target = ReplayTarget.objects.get()
+    assert (target.url, target.idempotent, target.stopped_at is None) == ("https://crm.example.com/hook", False, False)
+
+
+def test_an_ops_lead_changes_a_target_and_starts_it_again_and_nobody_else() -> None:
+    make_target("https://crm.example.com/hook", slug="crm")
+    lead, analyst = a_lead(), signed_in(make_person(roles=[Role.ANALYST]))
+    assert_problem(analyst.patch("replay/targets/crm/", {"idempotent": True}), 403)
+    assert lead.patch("replay/targets/crm/", {"idempotent": True}).json()["idempotent"] is True
+    lead.post("replay/targets/crm/stop/", {"reason": "it is down"})
+    assert lead.post("replay/targets/crm/start/", {}).json()["stopped_at"] is None
 
 
 def test_payloads_come_one_by_one_and_the_same_again_is_a_duplicate() -> None:
@@ -151,16 +179,49 @@ def test_what_somebody_may_not_see_is_not_there() -> None:
 def test_a_person_decides_about_an_item_and_a_second_decision_is_refused() -> None:
     target = make_target()
     first, second, third = store(target, "a", "a", "a")
-    program = caller("replay:request", "replay:read")
-    assert_problem(program.post(f"replay/items/{first.pk}/discard/", {}), 422)
-    assert program.post(f"replay/items/{first.pk}/supersede/", {"reason": "newer"}).json()["state"] == "superseded"
-    assert program.post(f"replay/items/{second.pk}/discard/", {"reason": "x"}).json()["state"] == "discarded"
-    assert_problem(program.post(f"replay/items/{second.pk}/discard/", {"reason": "x"}), 409, "invalid_transition")
-    assert_problem(program.post(f"replay/items/{third.pk}/supersede/", {"reason": "x"}), 409, "nothing_newer")
-    done = program.post(f"replay/items/{third.pk}/resend/", {"reason": "fixed"})
+    analyst = signed_in(make_person(roles=[Role.ANALYST]))
+    assert_problem(analyst.post(f"replay/items/{first.pk}/discard/", {}), 422)
+    assert analyst.post(f"replay/items/{first.pk}/supersede/", {"reason": "newer"}).json()["state"] == "superseded"
+    assert analyst.post(f"replay/items/{second.pk}/discard/", {"reason": "x"}).json()["state"] == "discarded"
+    assert_problem(analyst.post(f"replay/items/{second.pk}/discard/", {"reason": "x"}), 409, "invalid_transition")
+    assert_problem(analyst.post(f"replay/items/{third.pk}/supersede/", {"reason": "x"}), 409, "nothing_newer")
+    done = analyst.post(f"replay/items/{third.pk}/resend/", {"reason": "fixed"})
     assert (done.status_code, done.json()["state"], done.json()["approval"]) == (200, "pending", None)
     assert Entry.objects.filter(subject_type="replay_item").count() == 2
     assert Entry.objects.filter(action="replay.released").count() == 1
+
+
+@pytest.mark.parametrize("state", ["held", "dead", "in_doubt"])
+@pytest.mark.parametrize("is_answered_for", [True, False])
+def test_no_token_decides_about_an_item(state: str, is_answered_for: bool) -> None:
+    target, ada = make_target(superseding=True), make_person("ada", roles=[Role.OPS_LEAD])
+    (item,) = store(target, "a")
+    ReplayItem.objects.filter(pk=item.pk).update(state=state)
+    program = caller("replay:request", "replay:read", person=ada if is_answered_for else None)
+    for decision in ("mark_delivered", "discard", "supersede"):
+        refused = program.post(f"replay/items/{item.pk}/{decision}/", {"reason": "it has it"})
+        assert_problem(refused, *NEEDS_A_PERSON)
+    assert ReplayItem.objects.get().state == state
+    assert not Delivered.objects.exists()
+
+
+def test_what_is_in_doubt_is_sent_again_by_a_person_alone() -> None:
+    first, second = store(make_target(), "a", "b")
+    ReplayItem.objects.filter(pk=first.pk).update(state="in_doubt")
+    program, analyst = caller("replay:request"), signed_in(make_person(roles=[Role.ANALYST]))
+    said = {"reason": "it has it not"}
+    assert_problem(program.post(f"replay/items/{first.pk}/resend/", said), *NEEDS_A_PERSON)
+    assert ReplayItem.objects.get(pk=first.pk).state == "in_doubt"
+    assert program.post(f"replay/items/{second.pk}/resend/", said).json()["state"] == "pending"
+    assert analyst.post(f"replay/items/{first.pk}/resend/", said).json()["state"] == "pending"
+
+
+def test_what_came_into_doubt_since_it_was_looked_at_is_not_sent_again() -> None:
+    (item,) = store(make_target(), "a")
+    ReplayItem.objects.filter(pk=item.pk).update(state="in_doubt")
+    with pytest.raises(Conflict):
+        operations.resend_items([item], reason="fixed", actor=SETUP, person=None, now=NOW)
+    assert ReplayItem.objects.get().state == "in_doubt"
 
 
 def test_a_p0_goes_only_with_a_second_person() -> None:

@@ -8,6 +8,7 @@ from django.test import Client
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from runbooks.models import Runbook
+from runbooks.models.library import RunbookValidation
 from tests.factories.catalog import make_automation
 from tests.factories.identity import bearer, make_person, make_team, make_token
 from tests.factories.library import PARTS, a_text, make_published
@@ -114,11 +115,29 @@ def test_a_runbook_is_gone_through_over_http():
     assert (ran["state"], ran["undo"]["do"]) == ("done", "resume-automation")
     assert post(client, f"{at}steps/stop/undo/", reason="Over").json()["undone_at"]
     assert post(client, f"{at}steps/nothing/tick/").status_code == 404
+    said_by_machine = post(machine, f"{at}finish/", outcome="Limit was reset", holds=True)
+    assert (said_by_machine.status_code, said_by_machine.json()["code"]) == (403, "needs_a_person")
     over = post(client, f"{at}finish/", outcome="Limit was reset", holds=True).json()
     assert (over["state"], len(over["steps"])) == ("completed", 6)
     assert client.get(f"{URL}router/executions/?about_id=17").json()["results"][0]["id"] == made.json()["id"]
     assert client.get(f"{URL}router/").json()["validated_at"]
     assert [row["key"] for row in client.get("/api/v1/toil/").json()["results"]] == ["tell-sales"]
+
+
+def test_no_program_says_that_a_runbook_holds():
+    owner = make_person(team=make_team("revops"))
+    make_automation("lead-router", owner=owner, team=owner.team)
+    make_published("router", text=a_text(automation="lead-router"))
+    machine = program("runbooks:write", "runbooks:read")
+    for holds in (True, False):
+        said = post(machine, "router/validations/", how="checked", holds=holds, note="Read by CI")
+        assert (said.status_code, said.json()["code"]) == (403, "needs_a_person")
+    at = f"router/executions/{post(machine, 'router/executions/', reason='Nightly').json()['id']}/"
+    assert post(machine, f"{at}finish/", outcome="Nothing was wrong", holds=False).status_code == 403
+    assert post(machine, f"{at}finish/", outcome="Nothing was wrong").json()["state"] == "completed"
+    assert not RunbookValidation.objects.exists()
+    assert post(signed_in(owner), "router/validations/", how="checked", holds=True).status_code == 201
+    assert RunbookValidation.objects.get().person == owner
 
 
 def test_the_monthly_draw_can_be_drawn_again():

@@ -18,6 +18,7 @@ from runbooks.library import queries as library
 from runbooks.library.engine import document
 from runbooks.models import ExecutionStep, Webhook
 from runbooks.webhooks.operations import change_webhook, create_webhook, retire_webhook
+from tests.factories.api import assert_problem, caller, signed_in
 from tests.factories.catalog import make_automation
 from tests.factories.identity import NOW, SETUP, make_person, make_team
 from tests.factories.library import PARTS, a_text
@@ -209,6 +210,19 @@ def test_the_backup_queue_of_a_target_is_switched_and_switched_back(automation: 
     operations.undo_step(step, reason="Over", **who(owner))
     target.refresh_from_db()
     assert target.backup_mode is False
+
+
+def test_an_ops_lead_registers_one_over_the_api_and_no_token_does():
+    said = {"slug": "restart", "url": "https://93.184.216.34/x"}
+    lead = make_person(roles=[Role.OPS_LEAD])
+    for program in (caller("catalog:write", "replay:read"), caller("catalog:write", "replay:read", person=lead)):
+        assert_problem(program.post("runbooks/webhooks/", said), 403, "needs_a_person")
+    assert signed_in(lead).post("runbooks/webhooks/", said).json()["secret"].startswith("whsec_")
+    moved = {"url": "https://93.184.216.34/elsewhere", "is_dangerous": False, "idempotent": True}
+    assert_problem(program.patch("runbooks/webhooks/restart/", moved), 403, "needs_a_person")
+    assert Webhook.objects.get().url == said["url"]
+    assert signed_in(lead).patch("runbooks/webhooks/restart/", moved).json()["url"] == moved["url"]
+    assert program.post("runbooks/webhooks/restart/retire/", {"reason": "Moved"}).json()["retired_at"]
 
 
 def test_an_ops_lead_registers_one_on_its_page_and_others_only_look(settings: Any):

@@ -8,7 +8,7 @@ from django.db import transaction
 from opsportal.approvals import operations as approvals
 from opsportal.approvals.models import Approval
 from opsportal.audit.engine import Actor
-from opsportal.errors import Conflict, InvalidInput
+from opsportal.errors import Conflict, Forbidden, InvalidInput
 from opsportal.identity.models import Person
 from opsportal.web.words import count
 from runbooks.models import PlanItem, ReplayPlan, ReplayTarget
@@ -109,12 +109,16 @@ def pause_plan(plan: ReplayPlan, *, reason: str, actor: Actor, now: datetime) ->
 
 @transaction.atomic
 def resume_plan(plan: ReplayPlan, *, actor: Actor, now: datetime, reason: str = "") -> ReplayPlan:
-    """Go on. After the canary this says that it was looked at, and the rest may go."""
+    """Go on. After the canary this says that it was looked at, and the rest may go. Raises Conflict
+    `invalid_transition`, Forbidden `needs_a_person` where a token says it of the canary.
+    """
     fresh = moving.held(plan)
     moving.check(fresh, PlanState.RUNNING)
     if fresh.state != PlanState.PAUSED:
         raise Conflict("invalid_transition", "This plan is not paused; start it.")
     if queries.has_canary_ended(fresh):
+        if actor.kind == "token":
+            raise Forbidden("needs_a_person", "A person looks at the canary and resumes; a token never does.")
         fresh.canary_passed_at, fresh.canary_passed_label = now, actor.label[:150]
     _hold_back(fresh, "What had failed meanwhile goes anew.", actor, now)
     releasing.let_in_flight_go(fresh)

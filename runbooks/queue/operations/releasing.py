@@ -29,7 +29,8 @@ APPROVAL_KIND = "replay_resend"
 FREE_PER_HOUR = 100
 MOST_BY_HAND = 500
 HOUR = timedelta(hours=1)
-RELEASABLE = [ItemState.HELD, ItemState.DEAD, ItemState.IN_DOUBT, ItemState.FAILED]
+SURE = [ItemState.HELD, ItemState.DEAD, ItemState.FAILED]
+RELEASABLE = [*SURE, ItemState.IN_DOUBT]
 CHUNK = 500
 
 
@@ -159,15 +160,22 @@ def open_release(
 
 
 @transaction.atomic
-def let_go(release: Release, item_ids: Iterable[UUID], *, actor: Actor, now: datetime) -> int:
+def let_go(
+    release: Release,
+    item_ids: Iterable[UUID],
+    *,
+    actor: Actor,
+    now: datetime,
+    states: Sequence[ItemState] = RELEASABLE,
+) -> int:
     """Let items of a release go, in the order of their lanes; answers how many. Those that were sent or decided
-    meanwhile stay as they are. The heads may be taken from this instant on.
+    meanwhile, or are in none of `states`, stay as they are. The heads may be taken from this instant on.
     """
     wanted, count = list(item_ids), 0
     for start in range(0, len(wanted), CHUNK):
         chunk = wanted[start : start + CHUNK]
         lane_ids = lanes.lock_of(ReplayItem.objects.filter(pk__in=chunk))
-        rows = ReplayItem.objects.select_for_update().filter(pk__in=chunk, state__in=RELEASABLE, target=release.target)
+        rows = ReplayItem.objects.select_for_update().filter(pk__in=chunk, state__in=states, target=release.target)
         items = list(rows.order_by("pk"))
         for item in items:
             item.state, item.release, item.attempts = ItemState.PENDING.value, release, 0
@@ -213,8 +221,10 @@ def _one_target(items: Sequence[ReplayItem], reason: str) -> ReplayTarget:
 
 
 def _let_all_go(release: Release, items: Sequence[ReplayItem], *, now: datetime) -> None:
+    """What came into doubt since it was looked at stays: nobody has decided about that yet."""
     actor = Actor("human", release.requester, release.requester)
-    if let_go(release, [item.pk for item in items], actor=actor, now=now) != len(items):
+    states = RELEASABLE if any(item.state == ItemState.IN_DOUBT for item in items) else SURE
+    if let_go(release, [item.pk for item in items], actor=actor, now=now, states=states) != len(items):
         raise Conflict("invalid_transition", "Some of these have been sent or decided meanwhile.")
 
 
