@@ -35,7 +35,8 @@ class Lane(models.Model):
 class Release(models.Model):
     """That somebody let items go: who, why, how many, and the approval where a second person is needed.
 
-    `kind` is resend (items by hand) or plan; `reference` names the plan. `content_hash` is what was approved.
+    `kind` is resend (items by hand) or plan; `reference` names the plan. `content_hash` is what was approved,
+    `url` where it may go: the target's address at that moment in one spelling (targets.addresses).
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -47,6 +48,7 @@ class Release(models.Model):
     reason = models.CharField(max_length=500, blank=True)
     approval = models.OneToOneField(Approval, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     content_hash = models.CharField(max_length=64, blank=True)
+    url = models.TextField(blank=True)  # empty only where it was let go before this was kept: it goes nowhere
     item_count = models.PositiveIntegerField()
     created_at = models.DateTimeField()
 

@@ -1,7 +1,7 @@
 """Who may let payloads go, sealed item by item: a row that somebody moved to `pending` by hand starts nothing.
 
-The seal is an HMAC under the installation's key over the item, the revision and hash of its body, and the release. The
-dispatcher asks again before each request, so an approval that was never given cannot be skipped in any state column.
+The seal is an HMAC under the installation's key over the item, the revision and hash of its body, the release and its
+address. Asked before each request: no state column skips an approval, no later change of the target leads it elsewhere.
 """
 
 import hashlib
@@ -12,12 +12,15 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from opsportal.approvals.states import State
 from opsportal.catalog.models import Tier
 from runbooks.models import Release, ReplayItem, ReplayTarget
+from runbooks.targets.addresses import address_of
 
 SALT = "runbooks.queue.authority"
+MOVED = "The target's address has changed since this was let go."
+UNBOUND = "This was let go before its address was kept; let it go again."
 
 
 def seal(item: ReplayItem, release: Release) -> str:
-    said = f"{item.pk}|{item.revision}|{item.sha256}|{item.target_id}|{release.pk}"
+    said = f"{item.pk}|{item.revision}|{item.sha256}|{item.target_id}|{release.pk}|{release.url}"
     return salted_hmac(SALT, said, algorithm="sha256").hexdigest()
 
 
@@ -37,11 +40,20 @@ def why_not(item: ReplayItem) -> str:
     release = item.release
     if release is None or not item.authority:
         return "nobody let it go"
+    if elsewhere := why_not_there(release, item.target):
+        return elsewhere
     if not constant_time_compare(item.authority, seal(item, release)):
         return "it is not what was let go"
     if is_critical(item) and not _is_approved(release):
         return "no second person has approved it"
     return ""
+
+
+def why_not_there(release: Release, target: ReplayTarget) -> str:
+    """Why nothing of a release may go to where its target is now, or nothing."""
+    if not release.url:
+        return UNBOUND
+    return "" if release.url == address_of(target) else MOVED
 
 
 def _is_p0(target: ReplayTarget) -> bool:

@@ -162,7 +162,7 @@ class Round:
 def _pack(item: ReplayItem, target: ReplayTarget, at: datetime) -> sending.Parcel | Outcome:
     item.target = target
     if refusal := authority.why_not(item):
-        log.error("The replay item %s was not sent: %s.", item.pk, refusal)
+        log.error("The replay item %s was not sent: %s", item.pk, refusal)
         return Outcome(Kind.NOT_SENT, "not let go", answer=refusal)
     try:
         return sending.render(item, target, at)

@@ -16,6 +16,7 @@ from runbooks.plans import freezing, queries, releasing, telling
 from runbooks.plans.engine import course
 from runbooks.plans.engine.course import Next, Progress
 from runbooks.plans.operations import asking, moving
+from runbooks.queue import authority
 from runbooks.queue import operations as queue
 from runbooks.states import ItemState, PlanState
 
@@ -149,6 +150,9 @@ def advance_plan(plan_id: UUID, *, actor: Actor, now: datetime) -> tuple[Next, i
     if plan is None or plan.state != PlanState.RUNNING:
         return Next.WAIT, 0
     progress = queries.progress_of(plan)
+    if (moved := _has_moved(plan)) and (progress.to_go or progress.moving or progress.put_back):
+        _abort(plan, moved, actor, now)
+        return Next.ABORT, 0
     canary = queries.progress_of(plan, of_canary=True) if plan.is_in_canary else None
     step = course.next_move(progress, canary, abort_ratio=plan.abort_ratio)
     if step is Next.LET_GO:
@@ -162,6 +166,11 @@ def advance_plan(plan_id: UUID, *, actor: Actor, now: datetime) -> tuple[Next, i
         why = f"{present.bad:,} of {present.ended:,} did not arrive; it stops above {plan.abort_ratio.normalize():f}."
         _abort(plan, why, actor, now)
     return step, 0
+
+
+def _has_moved(plan: ReplayPlan) -> str:
+    """That its target is elsewhere than when it was started, in a sentence, or nothing."""
+    return authority.why_not_there(plan.release, plan.target) if plan.release is not None else ""
 
 
 def _go_on(plan: ReplayPlan, actor: Actor, now: datetime) -> tuple[Next, int]:

@@ -23,6 +23,7 @@ from opsportal.identity.models import Person
 from runbooks.models import Release, ReplayItem, ReplayTarget
 from runbooks.queue import authority, lanes
 from runbooks.states import ItemState
+from runbooks.targets.addresses import address_of
 from runbooks.targets.queries import team_of
 
 APPROVAL_KIND = "replay_resend"
@@ -124,8 +125,9 @@ def open_release(
     content_hash: str = "",
     count: int = 0,
 ) -> Release:
-    """Write down who lets how many go. `let_go` then does it, at once or in parts, for nothing but these items. Who has
-    counted and hashed them already says so by `count` and `content_hash`, and leaves `items` empty.
+    """Write down who lets how many go. `let_go` then does it, at once or in parts, for nothing but these items, to
+    nowhere but the target's present address. Who has counted and hashed them already says so by `count` and
+    `content_hash`, and leaves `items` empty.
     """
     release = Release.objects.create(
         target=target,
@@ -136,6 +138,7 @@ def open_release(
         reason=reason[:500],
         approval=approval,
         content_hash=content_hash or authority.content_hash(items),
+        url=address_of(target),
         item_count=count or len(items),
         created_at=now,
     )
@@ -153,6 +156,7 @@ def open_release(
                 "kind": kind,
                 "reference": reference,
                 "content_hash": release.content_hash,
+                "url": release.url,
             },
         )
     )
