@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 ERASED = "[erased]"
+# An escape before a key (\n, %2F) ends in what looks like a letter of it; an escaped sign of a longer one does not.
+BEGINS = r"(?:(?<!\w)|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2}))(?<!\w[.+@-])(?<!\w%2[BbDdEe])(?<!\w%40)"
 
 
 class Mentions:
@@ -22,7 +24,7 @@ class Mentions:
         self.needles = sorted(mails | others, key=lambda way: (-len(way), way))
         # A mail address goes on after a full stop (.co.uk), another key ends there (.csv).
         ends = rf"(?:{_any_of(mails)})(?!\w|[@+-]\w|\.\w)|(?:{_any_of(others)})(?!\w|[@+-]\w)"
-        self._pattern = re.compile(rf"(?<!\w)(?<!\w[.+@-])(?:{ends})", re.IGNORECASE)
+        self._pattern = re.compile(rf"{BEGINS}(?:{ends})", re.IGNORECASE)
 
     def stand_in(self, value: Any) -> bool:
         """Whether a text, bytes, or a JSON value with anything inside names one of the keys."""
@@ -32,7 +34,8 @@ class Mentions:
             return any(self.stand_in(part) for pair in value.items() for part in pair)
         if isinstance(value, list):
             return any(self.stand_in(part) for part in value)
-        return isinstance(value, str) and self._pattern.search(value) is not None
+        written = _written(value)
+        return written is not None and self._pattern.search(written) is not None
 
     def taken_out_of(self, value: Any) -> Any:
         """The same value with each of them replaced."""
@@ -40,7 +43,16 @@ class Mentions:
             return {self.taken_out_of(name): self.taken_out_of(part) for name, part in value.items()}
         if isinstance(value, list):
             return [self.taken_out_of(part) for part in value]
-        return self._pattern.sub(ERASED, value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return self._pattern.sub(ERASED, value)
+        return ERASED if self.stand_in(value) else value
+
+
+def _written(value: Any) -> str | None:
+    """A text as it is, a number as its digits: a phone number may come as either."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None
 
 
 def _any_of(ways: Iterable[str]) -> str:
