@@ -12,6 +12,8 @@ from typing import Any
 from opsportal.audit.engine import Actor
 from opsportal.audit.mentions import Mentions
 
+INSIDE = "A longer word contains it: look whether it means them."
+MOST_NAMED = 20
 Record = tuple[str, str]  # type and id, as the trail names its subjects
 
 
@@ -50,6 +52,25 @@ class Erased:
 
     counts: dict[str, int]
     kept: dict[str, str] = field(default_factory=dict)
+
+
+class Kept:
+    """What a search left, by place and reason: the first rows by their ids, the others counted."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], list[str]] = {}
+        self._more: dict[tuple[str, str], int] = {}
+
+    def note(self, place: str, pk: object, because: str) -> None:
+        rows = self._rows.setdefault((place, because), [])
+        if len(rows) < MOST_NAMED:
+            rows.append(str(pk))
+        else:
+            self._more[place, because] = self._more.get((place, because), 0) + 1
+
+    def said(self) -> dict[str, str]:
+        named = {f"{place} {pk}": why for (place, why), rows in self._rows.items() for pk in rows}
+        return named | {f"{place}: {count} more": why for (place, why), count in self._more.items()}
 
 
 Finder = Callable[[Sequence[str]], Found]

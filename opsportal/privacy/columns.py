@@ -6,28 +6,26 @@ opsportal.audit.erasers: what is added later is covered by itself.
 
 from collections.abc import Iterator
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Field, Model, Q, QuerySet, TextField
+from django.db.models import Field, Model, TextField
 from django.db.models.functions import Cast
 
 from opsportal.audit import erasers
 from opsportal.audit.engine import Actor
-from opsportal.audit.erasers import Erased, Sought
+from opsportal.audit.erasers import INSIDE, Erased, Kept, Sought
 from opsportal.audit.mentions import ERASED, Mentions
+from opsportal.audit.seeking import conditions
 
-INSIDE = "A longer word contains it: look whether it means them."
 SHORTEST = len(ERASED)
 
 
 def erase_texts(sought: Sought, *, is_look: bool, actor: Actor, now: datetime) -> Erased:
     """What no room speaks of: the keys taken out of all other texts, counted by table; or where they stand."""
     counts: dict[str, int] = {}
-    kept: dict[str, str] = {}
+    kept = Kept()
     named = erasers.left_to_people()
     for model, fields in searched_tables():
         table = model._meta.db_table
@@ -37,16 +35,16 @@ def erase_texts(sought: Sought, *, is_look: bool, actor: Actor, now: datetime) -
                 continue
             changes = _without(model, fields, row, sought.mentions)
             left = {name for name in changes if table in named or f"{table}.{name}" in named}
-            for name in left:
-                kept[f"{table}.{name} {row['pk']}"] = named.get(table) or named[f"{table}.{name}"]
+            for name in sorted(left):
+                kept.note(f"{table}.{name}", row["pk"], named.get(table) or named[f"{table}.{name}"])
             if changes.keys() - left:
                 counts[table] = counts.get(table, 0) + 1
                 if not is_look:
                     values = {name: value for name, value in changes.items() if name not in left}
                     model._base_manager.filter(pk=row["pk"]).update(**values)
             elif not left:
-                kept[f"{table} {row['pk']}"] = INSIDE
-    return Erased(counts, kept)
+                kept.note(table, row["pk"], INSIDE)
+    return Erased(counts, kept.said())
 
 
 def searched_tables() -> Iterator[tuple[type[Model], list[Field[Any, Any]]]]:
@@ -70,15 +68,18 @@ def _holds_words(field: Field[Any, Any]) -> bool:
     return isinstance(field, (models.TextField, models.JSONField))
 
 
-def _rows_with(model: type[Model], fields: list[Field[Any, Any]], mentions: Mentions) -> QuerySet[Any, dict[str, Any]]:
-    """Rows of which a text contains a spelling; JSON is looked at as the text it is stored as."""
+def _rows_with(model: type[Model], fields: list[Field[Any, Any]], mentions: Mentions) -> Iterator[dict[str, Any]]:
+    """Rows of which a text contains a spelling, each once; JSON is looked at as the text it is stored as."""
     found = model._base_manager.all()
     json_names = [one.name for one in fields if isinstance(one, models.JSONField)]
     found = found.annotate(**{f"{name}_as_text": Cast(name, TextField()) for name in json_names})
     looked_at = [f"{one.name}_as_text" if one.name in json_names else one.name for one in fields]
-    asked = [Q(**{f"{name}__icontains": needle}) for name in looked_at for needle in mentions.needles]
-    rows: QuerySet[Any, dict[str, Any]] = found.filter(reduce(or_, asked)).values("pk", *(one.name for one in fields))
-    return rows.order_by("pk")
+    seen = set[Any]()
+    for condition in conditions(looked_at, mentions):
+        for row in found.filter(condition).order_by("pk").values("pk", *(one.name for one in fields)):
+            if row["pk"] not in seen:
+                seen.add(row["pk"])
+                yield row
 
 
 def _without(
