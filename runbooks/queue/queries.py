@@ -8,12 +8,14 @@ from uuid import UUID
 from django.db.models import Count, Min, Q, QuerySet
 
 from opsportal.audit.erasers import Found
+from opsportal.audit.mentions import Mentions
+from opsportal.audit.seeking import rows_naming
 from opsportal.errors import NotFound
 from opsportal.identity.actors import Principal
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from opsportal.web import words
-from runbooks.models import Attempt, Delivered, Lane, ReplayItem, TargetHealth
+from runbooks.models import Attempt, Delivered, Lane, Payload, ReplayItem, TargetHealth
 from runbooks.states import FINAL, WORDS, ItemState
 from runbooks.targets.queries import health_of
 
@@ -184,12 +186,15 @@ def groups(principal: Principal | None) -> list[Group]:
 
 
 def find_subject(keys: Sequence[str]) -> Found:
-    """Items of these record keys and external ids. What a legal hold keeps is spared, with all that belongs to it."""
-    rows = list(ReplayItem.objects.filter(Q(record_key__in=keys) | Q(external_id__in=keys)).order_by("pk"))
+    """Items of these record keys and external ids, and whatever lies under the same vault keys or in the same lanes:
+    it goes with them, or a hold on it refuses. What a legal hold keeps is spared, with all that belongs to it.
+    """
+    rows = _together(rows_naming(ReplayItem.objects.all(), "record_key", "external_id", mentions=Mentions(keys)))
     held = [item for item in rows if item.legal_hold]
     ids = [item.pk for item in held]
     return Found(
         records=frozenset(("replay_item", str(item.pk)) for item in rows if not item.legal_hold),
+        names=frozenset(item.record_key for item in rows if item.record_key),
         held={("replay_item", str(item.pk)): item.legal_hold for item in held},
         spared={
             ReplayItem._meta.db_table: frozenset(ids),
@@ -197,3 +202,11 @@ def find_subject(keys: Sequence[str]) -> Found:
             Attempt._meta.db_table: frozenset(Attempt.objects.filter(item__in=ids).values_list("pk", flat=True)),
         },
     )
+
+
+def _together(ids: Collection[UUID]) -> list[ReplayItem]:
+    """These items with all that share a vault key or a lane with one of them: keys belong to records, not to items."""
+    subjects = set(Payload.objects.filter(item__in=ids).values_list("subject", flat=True))
+    lanes = set(ReplayItem.objects.filter(pk__in=ids).exclude(lane=None).order_by().values_list("lane_id", flat=True))
+    beside = Payload.objects.filter(subject__in=subjects).order_by().values("item")
+    return list(ReplayItem.objects.filter(Q(pk__in=ids) | Q(pk__in=beside) | Q(lane__in=lanes)).order_by("pk"))

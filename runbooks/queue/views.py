@@ -88,6 +88,8 @@ def decide(request: HttpRequest, pk: UUID, name: str) -> str | Done:
 @post_action
 def hold(request: HttpRequest, pk: UUID, name: str) -> str:
     """Keep the payload for law, or end that."""
+    if name not in ("set", "end"):
+        raise NotFound("unknown_act", "There is no such action.")
     found, reason, now = queries.get_item(pk, principal_of(request)), request.POST.get("reason", ""), clock.now()
     if not queries.may_hold(principal_of(request)):
         raise PermissionDenied("Ops leads and admins set and end a legal hold.")

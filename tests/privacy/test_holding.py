@@ -56,6 +56,14 @@ def test_the_api_sets_and_ends_it_for_people_alone(item: Any) -> None:
     assert ended.json()["legal_hold"] == ""
 
 
+def test_only_end_ends_it(item: Any) -> None:
+    operations.hold_for_law(item, reason="case 9", actor=SETUP, now=NOW)
+    path = f"/replay/items/{item.pk}/legal-hold/release/"
+    assert signed_in(Role.OPS_LEAD).post(path, {"reason": "a typing error"}).status_code == 404
+    item.refresh_from_db()
+    assert item.legal_hold == "case 9"
+
+
 @pytest.mark.parametrize(("role", "status"), [(Role.ANALYST, 403), (Role.VIEWER, 403), (Role.OPS_LEAD, 302)])
 def test_who_may_hold(item: Any, role: Role, status: int) -> None:
     answer = signed_in(role).post(f"/replay/items/{item.pk}/legal-hold/set/", {"reason": "case 9"})

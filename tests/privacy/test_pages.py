@@ -95,15 +95,17 @@ def test_who_asked_does_not_decide(admin: Person) -> None:
 
 
 def test_a_legal_hold_refuses_until_it_is_left_out(admin: Person, lead: Person) -> None:
-    (item,) = store(make_target(), MAIL)
+    item, free = store(make_target(), MAIL, f"crm:{MAIL}")
     operations.hold_for_law(item, reason="case 9", actor=SETUP, now=clock.now())
     refused = asked(admin)
     assert refused.status_code == 422
     assert "case 9" in refused.content.decode()
     asked(admin, keep_held="on")
     decide(lead, "approve")
-    item.refresh_from_db()
-    assert item.record_key == MAIL
+    for one in (item, free):
+        one.refresh_from_db()
+    assert Erasure.objects.get(keep_held=True).erased_at
+    assert (item.record_key, free.record_key) == (MAIL, "")
 
 
 @pytest.mark.parametrize("roles", [[Role.ANALYST], [Role.VIEWER], []])

@@ -25,16 +25,17 @@ HELD = "A legal hold keeps it."
 def erase_subject(sought: Sought, *, is_look: bool, actor: Actor, now: datetime) -> Erased:
     """Erase every payload of theirs. What waits is discarded: it could not be sent.
 
-    What a legal hold keeps stays whole, and so does the key it shares. Raises Conflict `being_sent`.
+    What a legal hold keeps stays whole, and so does a key that something else shares. Raises Conflict `being_sent`,
+    and `legal_hold` where one was set since they were found.
     """
     held_ids = [UUID(key) for kind, key in sought.found.held if kind == "replay_item"]
-    found = ReplayItem.objects.filter(pk__in=sought.ids_of("replay_item"), legal_hold="")
+    found = ReplayItem.objects.filter(pk__in=sought.ids_of("replay_item"))
     lane_ids = [] if is_look else lanes.lock_of(found)
-    mine = list(found.order_by("pk").only("id", "state", "lane_id", "finished_at"))
-    if not is_look and any(item.state == ItemState.LEASED for item in mine):
-        raise Conflict("being_sent", "One of these payloads is being sent. Try again in a minute.")
+    mine = list((found if is_look else found.select_for_update()).order_by("pk"))
+    if not is_look:
+        _refuse(mine)
     ids = [item.pk for item in mine]
-    subjects, kept_subjects = _subjects(ids), _subjects(held_ids)
+    subjects, kept_subjects = _subjects(ids), _subjects_kept(ids)
     counts = {
         "items": len(mine),
         "unfinished_discarded": sum(item.finished_at is None for item in mine),
@@ -49,8 +50,21 @@ def erase_subject(sought: Sought, *, is_look: bool, actor: Actor, now: datetime)
     return Erased(counts, {str(pk): HELD for pk in held_ids})
 
 
+def _refuse(mine: Sequence[ReplayItem]) -> None:
+    if any(item.legal_hold for item in mine):
+        raise Conflict("legal_hold", "A legal hold was set on one of these payloads just now. Look again.")
+    if any(item.state == ItemState.LEASED for item in mine):
+        raise Conflict("being_sent", "One of these payloads is being sent. Try again in a minute.")
+
+
 def _subjects(ids: Sequence[UUID]) -> set[str]:
     return set(Payload.objects.filter(item__in=ids).values_list("subject", flat=True))
+
+
+def _subjects_kept(ids: Sequence[UUID]) -> set[str]:
+    """Those that a payload of another item is closed under, too: one under a hold, or one that came just now."""
+    others = Payload.objects.filter(subject__in=_subjects(ids)).exclude(item__in=ids)
+    return set(others.values_list("subject", flat=True))
 
 
 def _blank(ids: Sequence[UUID], lane_ids: Sequence[int], now: datetime) -> None:
