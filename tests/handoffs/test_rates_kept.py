@@ -28,6 +28,7 @@ WRITERS = {
     "handoffs/operations/records.py": "a new record runs",
     "handoffs/operations/reasons.py": "marks what follows a reason",
     "handoffs/operations/ledger.py": "Ledger.write marks",
+    "handoffs/erasing.py": "what runs is cancelled by its operation; the rest are names, and none counts",
     "handoffs/sweep.py": "moves owners and stages of what runs; neither counts",
 }
 WRITES = re.compile(

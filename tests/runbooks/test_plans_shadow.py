@@ -16,10 +16,10 @@ from opsportal.identity.actors import actor_for
 from opsportal.identity.models import Person
 from opsportal.identity.roles import Role
 from opsportal.outbound import resolver
+from opsportal.privacy.erasing import erase_person
 from opsportal.vault import signatures
 from runbooks.models import Attempt, Delivered, ReplayItem, ReplayPlan, ReplayTarget, ShadowSend, TargetHealth
 from runbooks.plans import operations
-from runbooks.queue.operations.erasing import erase_subject
 from runbooks.targets.operations import change_target
 from tests.factories.api import assert_problem, caller
 from tests.factories.catalog import make_automation
@@ -254,7 +254,8 @@ def test_an_erased_person_is_gone_from_the_shadows_answers_too(receiver: HttpRec
     store(target, "lead-42", payload={"name": "Ann"})
     receiver.always(json_answer({"name": "Ann"}))
     send(make_frozen(target, anna), anna)
-    erase_subject(["lead-42"], is_look=False, actor=actor_for(anna), now=NOW)
+    admin, lead = make_person(roles=[Role.ADMIN]), make_person(roles=[Role.OPS_LEAD])
+    erase_person(keys=["lead-42"], reason="Asked by mail", by=admin, second=lead, now=NOW)
     assert ShadowSend.objects.get().answer == ""
     assert ReplayItem.objects.get().record_key == ""
 
